@@ -1,0 +1,215 @@
+"""Every error this package raises on purpose.
+
+Whatever the peer sends leads to :class:`RemoteProtocolError` (or its child :class:`MalformedPacket`) and to nothing
+else; what our own caller asks for wrongly leads to :class:`LocalProtocolError`, and then nothing was sent and nothing
+has changed. No message, ``repr`` or attribute holds an access token or a password.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mqttws.vocabulary import ConnectReturnCode, ProtocolVersion, ReasonCode
+
+__all__ = [
+    "ConnectRefused",
+    "ConnectionLost",
+    "HandshakeRefused",
+    "LocalProtocolError",
+    "MalformedPacket",
+    "MqttError",
+    "ProtocolError",
+    "PublishRefused",
+    "QueueFull",
+    "RemoteProtocolError",
+    "ServerDisconnected",
+    "SessionLost",
+    "SubscribeRefused",
+]
+
+
+def name_of(code: int, version: int = 5) -> str:
+    """A reason code as people read it: ``0x87 Not authorized`` (3.1.1 CONNACK codes: ``5 Not authorized``)."""
+    try:
+        if version == ProtocolVersion.V3_1_1 and code < 0x80:
+            return f"{code} {_words(ConnectReturnCode(code).name)}"
+        return f"0x{code:02X} {_words(ReasonCode(code).name)}"
+    except ValueError:
+        return f"0x{code:02X}"
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ").capitalize().replace("qos", "QoS")
+
+
+class MqttError(Exception):
+    """The root of everything this package raises."""
+
+
+class ProtocolError(MqttError):
+    """A rule of MQTT was, or would have been, broken.
+
+    ``reason_code`` is what a DISCONNECT or CONNACK says about it in 5.0; ``statement`` the normative statement
+    (``"MQTT-3.3.1-4"``) in the numbering of ``version``, None where the standard gives the rule no number; ``offset``
+    counts bytes from the start of the packet, and ``field`` names the part of the packet, where bytes are concerned.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        reason_code: ReasonCode = ReasonCode.PROTOCOL_ERROR,
+        version: int | None = None,
+        statement: str | None = None,
+        offset: int | None = None,
+        field: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.reason_code = reason_code
+        self.version = version
+        self.statement = statement
+        self.offset = offset
+        self.field = field
+
+    def __str__(self) -> str:
+        details = []
+        if self.field is not None:
+            details.append(self.field)
+        if self.offset is not None:
+            details.append(f"offset {self.offset}")
+        where = f" ({', '.join(details)})" if details else ""
+        return f"{self.message}{where}" + (f" [{self.statement}]" if self.statement else "")
+
+
+class LocalProtocolError(ProtocolError):
+    """Our caller asked for something MQTT forbids. Nothing was sent, nothing has changed."""
+
+
+class RemoteProtocolError(ProtocolError):
+    """The peer broke a rule. The connection is closed, and stays so."""
+
+
+class MalformedPacket(RemoteProtocolError):
+    """Bytes that are no Control Packet (Reason Code 0x81)."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        reason_code: ReasonCode = ReasonCode.MALFORMED_PACKET,
+        version: int | None = None,
+        statement: str | None = None,
+        offset: int | None = None,
+        field: str | None = None,
+    ) -> None:
+        super().__init__(
+            message, reason_code=reason_code, version=version, statement=statement, offset=offset, field=field
+        )
+
+
+class HandshakeRefused(MqttError):
+    """The WebSocket handshake was answered with something other than an acceptable ``101``.
+
+    ``status``, ``headers`` (pairs of lower-case name and value) and ``body`` (bounded) are the HTTP answer. ``reason``
+    says what was wrong where the status alone does not: a missing subprotocol, a false accept value.
+    """
+
+    def __init__(
+        self, status: int, headers: Sequence[tuple[str, str]] = (), body: bytes = b"", *, reason: str = ""
+    ) -> None:
+        super().__init__(status, headers, body)
+        self.status = status
+        self.headers = tuple(headers)
+        self.body = body
+        self.reason = reason
+
+    def __str__(self) -> str:
+        text = f"WebSocket handshake refused with HTTP {self.status}"
+        if self.reason:
+            text += f": {self.reason}"
+        excerpt = " ".join(self.body[:300].decode("utf-8", "replace").split())
+        excerpt = "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in excerpt)
+        return f"{text}: {excerpt}" if excerpt else text
+
+
+class _Refused(MqttError):
+    """What a peer's packet said no to: a reason code and that packet's properties."""
+
+    _what = "refused"
+
+    def __init__(self, reason_code: int, properties: Mapping[str, Any] | None = None, *, version: int = 5) -> None:
+        super().__init__(reason_code, properties)
+        self.reason_code = reason_code
+        self.properties: Mapping[str, Any] = dict(properties or {})
+        self.version = version
+
+    def __str__(self) -> str:
+        text = f"{self._what}: {name_of(self.reason_code, self.version)}"
+        reason = self.properties.get("reason_string")
+        return f"{text}: {reason}" if reason else text
+
+
+class ConnectRefused(_Refused):
+    """CONNACK said no. In 3.1.1 ``reason_code`` is a :class:`~mqttws.vocabulary.ConnectReturnCode`."""
+
+    _what = "the Server refused the connection"
+
+
+class ServerDisconnected(_Refused):
+    """The Server ended the connection with a DISCONNECT (5.0 only)."""
+
+    _what = "the Server disconnected"
+
+
+class PublishRefused(_Refused):
+    """PUBACK or PUBREC carried a Reason Code of 0x80 or above: the Server took the message for nobody."""
+
+    _what = "publish refused"
+
+
+class SubscribeRefused(MqttError):
+    """SUBACK refused at least one Topic Filter; ``reason_codes`` are in the order of the filters."""
+
+    def __init__(
+        self,
+        reason_codes: Sequence[int],
+        properties: Mapping[str, Any] | None = None,
+        *,
+        topic_filters: Sequence[str] = (),
+    ) -> None:
+        super().__init__(reason_codes, properties)
+        self.reason_codes = tuple(reason_codes)
+        self.properties: Mapping[str, Any] = dict(properties or {})
+        self.topic_filters = tuple(topic_filters)
+
+    def __str__(self) -> str:
+        names = self.topic_filters or tuple(f"filter {number}" for number in range(1, len(self.reason_codes) + 1))
+        pairs = zip(names, self.reason_codes, strict=True)
+        text = "subscribe refused: " + ", ".join(f"{name}: {name_of(code)}" for name, code in pairs if code >= 0x80)
+        reason = self.properties.get("reason_string")
+        return f"{text}: {reason}" if reason else text
+
+
+class ConnectionLost(MqttError):
+    """The Network Connection ended without a DISCONNECT: reset, truncated, silent, or closed by WebSocket alone.
+
+    ``close_code`` is the WebSocket close code the peer gave (RFC 6455, 7.4), None if there was no Close frame.
+    """
+
+    def __init__(self, cause: str, close_code: int | None = None) -> None:
+        super().__init__(cause, close_code)
+        self.cause = cause
+        self.close_code = close_code
+
+    def __str__(self) -> str:
+        return self.cause if self.close_code is None else f"{self.cause} (WebSocket close code {self.close_code})"
+
+
+class SessionLost(MqttError):
+    """The Server holds no Session any more, so the outcome of an exchange that was under way cannot be learned."""
+
+
+class QueueFull(MqttError):
+    """A bound on count or bytes was reached and the call does not wait; nothing was queued."""
