@@ -1,0 +1,21 @@
+"""Hypothesis profiles and the clock that makes an hour of Keep Alive take no time."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+import trio
+import trio.testing
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("dev", deadline=None)
+# Derandomised, so that a red run is red again; slow machines are no reason for one.
+settings.register_profile("ci", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("ci" if os.environ.get("CI") else "dev")
+
+
+@pytest.fixture
+def autojump_clock() -> trio.testing.MockClock:
+    """Time that jumps to the next deadline whenever every task waits."""
+    return trio.testing.MockClock(autojump_threshold=0)
