@@ -130,7 +130,9 @@ class HandshakeRefused(MqttError):
         if self.reason:
             text += f": {self.reason}"
         excerpt = " ".join(self.body[:300].decode("utf-8", "replace").split())
-        excerpt = "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in excerpt)
+        excerpt = "".join(
+            character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in excerpt
+        )
         return f"{text}: {excerpt}" if excerpt else text
 
 

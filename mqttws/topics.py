@@ -79,7 +79,9 @@ def shared_filter(topic_filter: str) -> tuple[str, str]:
     if not name:
         raise _bad_filter("a share name is at least one character long", "MQTT-4.8.2-1")
     if "+" in name or "#" in name or not slash or not inner:
-        raise _bad_filter("a shared subscription reads $share/{name}/{filter}, the name without wildcards", "MQTT-4.8.2-2")
+        raise _bad_filter(
+            "a shared subscription reads $share/{name}/{filter}, its name without wildcards", "MQTT-4.8.2-2"
+        )
     check_filter(inner)
     return name, inner
 
