@@ -1,0 +1,37 @@
+"""Azure Web PubSub's words, without I/O: connection string, Client Access URL, access tokens, roles.
+
+PyJWT is loaded when the first token is made or read, not before.
+"""
+
+from mqttws.webpubsub.access import Grants, Pattern, Roles, check_group
+from mqttws.webpubsub.address import MQTT_PATH, ClientAccessUrl, ConnectionString, check_hub, redact
+from mqttws.webpubsub.tokens import (
+    Claims,
+    TokenFault,
+    TokenRefused,
+    client_access_url,
+    key_warning,
+    make_token,
+    new_access_key,
+    read_token,
+)
+
+__all__ = [
+    "MQTT_PATH",
+    "Claims",
+    "ClientAccessUrl",
+    "ConnectionString",
+    "Grants",
+    "Pattern",
+    "Roles",
+    "TokenFault",
+    "TokenRefused",
+    "check_group",
+    "check_hub",
+    "client_access_url",
+    "key_warning",
+    "make_token",
+    "new_access_key",
+    "read_token",
+    "redact",
+]
