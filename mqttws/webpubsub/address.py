@@ -95,9 +95,8 @@ class ConnectionString:
 
 
 def _endpoint(endpoint: str, port: str) -> str:
-    endpoint = endpoint.lower().rstrip("/")
-    if "://" not in endpoint:
-        endpoint = f"https://{endpoint}"
+    endpoint = endpoint.lower() if "://" in endpoint else f"https://{endpoint.lower()}"
+    endpoint = endpoint.rstrip("/")
     if port:
         endpoint = f"{endpoint}:{port}"
     try:
