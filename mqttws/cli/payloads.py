@@ -1,0 +1,90 @@
+"""Where the payloads of ``mqttws pub`` come from: an argument, a file, standard input whole or line by line."""
+
+from __future__ import annotations
+
+import os
+import sys
+from argparse import Namespace
+from collections.abc import AsyncIterator
+from functools import partial
+from typing import Final
+
+import trio
+
+from mqttws.cli.outcome import CommandFailed, UsageError
+
+__all__ = ["payloads"]
+
+#: Bytes in the largest Control Packet of MQTT (2.1.4); no payload can be longer.
+PAYLOAD_LIMIT: Final = 268_435_455
+
+_CHUNK: Final = 64 * 1024
+
+
+async def payloads(args: Namespace) -> AsyncIterator[bytes]:
+    """The payloads, one after the other; a line loses its line ending, everything else stays as it is."""
+    if args.lines:
+        async for line in _lines():
+            yield line
+        return
+    if args.message is not None:
+        payload = args.message.encode("utf-8", "surrogateescape")
+    elif args.file is not None:
+        payload = await trio.to_thread.run_sync(_read_file, args.file)
+    elif args.stdin:
+        payload = await _whole()
+    else:
+        payload = b""
+    for _ in range(args.repeat):
+        yield payload
+
+
+def _read_file(path: str) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            data = file.read(PAYLOAD_LIMIT + 1)
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}") from None
+    if len(data) > PAYLOAD_LIMIT:
+        raise UsageError(f"cannot send {path}: it is larger than any MQTT packet")
+    return data
+
+
+async def _stdin() -> AsyncIterator[bytes]:
+    """Standard input as it comes.
+
+    Read by number and not through ``sys.stdin``: a thread that is left behind in the latter holds its lock, and the
+    interpreter cannot end.
+    """
+    read = partial(os.read, sys.stdin.fileno(), _CHUNK)
+    while chunk := await trio.to_thread.run_sync(read, abandon_on_cancel=True):
+        yield chunk
+
+
+async def _whole() -> bytes:
+    chunks = []
+    size = 0
+    async for chunk in _stdin():
+        chunks.append(chunk)
+        size += len(chunk)
+        if size > PAYLOAD_LIMIT:
+            raise CommandFailed("standard input is longer than any MQTT packet")
+    return b"".join(chunks)
+
+
+async def _lines() -> AsyncIterator[bytes]:
+    """Lines of standard input without their ends; the last one counts without an end, too."""
+    parts: list[bytes] = []
+    size = 0
+    async for chunk in _stdin():
+        first, *rest = chunk.split(b"\n")
+        parts.append(first)
+        size += len(first)
+        if size > PAYLOAD_LIMIT:
+            raise CommandFailed("a line of standard input is longer than any MQTT packet")
+        for part in rest:
+            yield b"".join(parts).removesuffix(b"\r")
+            parts = [part]
+            size = len(part)
+    if size:
+        yield b"".join(parts)
