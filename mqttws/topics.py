@@ -14,8 +14,9 @@ __all__ = ["check_filter", "check_topic", "has_wildcard", "is_shared", "matches"
 def check_topic(topic: str) -> None:
     """Raise :class:`LocalProtocolError` unless a Topic Name may stand in a PUBLISH or a Will.
 
-    At least one character [MQTT-4.7.3-1], no wildcard [MQTT-3.3.2-2 in 5.0 and 3.1.1], no U+0000 [MQTT-4.7.3-2]. That
-    the name fits into 65,535 bytes of UTF-8 [MQTT-4.7.3-3] is checked where the string is written or read.
+    At least one character [MQTT-4.7.3-1], no wildcard [MQTT-4.7.0-1 in 5.0, MQTT-4.7.1-1 in 3.1.1], no U+0000
+    [MQTT-4.7.3-2]. That the name fits into 65,535 bytes of UTF-8 [MQTT-4.7.3-3] is checked where the string is
+    written or read.
     """
     if not topic:
         raise LocalProtocolError(
@@ -27,7 +28,7 @@ def check_topic(topic: str) -> None:
         raise LocalProtocolError(
             "a Topic Name holds no wildcard character",
             reason_code=ReasonCode.TOPIC_NAME_INVALID,
-            statement="MQTT-3.3.2-2",
+            statement="MQTT-4.7.0-1",
         )
     if "\0" in topic:
         raise LocalProtocolError(

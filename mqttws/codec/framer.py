@@ -1,0 +1,184 @@
+"""Bytes in any pieces, packets out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from mqttws.codec.connect import Connect
+from mqttws.codec.dispatch import DECODERS, Packet, is_padded, padded, read_header, refusal
+from mqttws.codec.faults import in_version, settle
+from mqttws.codec.primitives import MAXIMUM_VARINT
+from mqttws.errors import MalformedPacket, RemoteProtocolError
+from mqttws.vocabulary import PacketType, ProtocolVersion, ReasonCode, Role
+
+#: The largest packet there can be: a fixed header of five bytes, and what its length can tell.
+LARGEST_PACKET: Final = MAXIMUM_VARINT + 5
+
+#: No CONNECT needs more, and who sent it is not known yet (CVE-2023-0809).
+LARGEST_CONNECT: Final = 65_536
+
+_CONNECT: Final = 0x10
+
+
+class Framer:
+    """An incremental reader: any split of the bytes gives the same packets, in time proportional to the bytes.
+
+    ``version`` None means that the first packet has to be a CONNECT, which tells it. ``maximum_packet_size`` counts
+    whole packets, fixed header included; a claim above it is refused at the header, with 0x95. Both may be changed
+    between two packets, also while :meth:`packets` is iterated, and so may ``expect_connect``: while that is true, the
+    next packet has to be a CONNECT of at most 64 KiB. A claimed length allocates nothing: what is held is what came.
+
+    After a fault nothing more is read, and each further call of :meth:`packets` raises it again.
+    """
+
+    __slots__ = (
+        "_buffer", "_chunks", "_decoders", "_fault", "_pending", "_position", "_sender", "_version", "_wanted",
+        "expect_connect", "maximum_packet_size",
+    )  # fmt: skip
+
+    def __init__(
+        self, version: int | None = None, *, sender: Role | None = None, maximum_packet_size: int = LARGEST_PACKET
+    ) -> None:
+        self._sender = sender
+        self.version = version
+        self.expect_connect = version is None
+        self.maximum_packet_size = maximum_packet_size
+        self._buffer = b""
+        self._position = 0  # of the next packet in the buffer
+        self._chunks: list[bytes] = []  # what came behind the buffer
+        self._pending = 0  # bytes from the position on, chunks included
+        self._wanted = 1  # that many are needed before it makes sense to look again
+        self._fault: RemoteProtocolError | None = None
+
+    @property
+    def version(self) -> ProtocolVersion | None:
+        """The version in force; None until the CONNECT has told it."""
+        return self._version
+
+    @version.setter
+    def version(self, version: int | None) -> None:
+        self._version = None if version is None else ProtocolVersion(version)
+        self._decoders = DECODERS[version or ProtocolVersion.V5][self._sender]
+
+    @property
+    def pending(self) -> int:
+        """How many bytes are held: those of an unfinished packet, and of packets that nobody took yet."""
+        return self._pending
+
+    def receive_data(self, data: bytes) -> None:
+        """Store what came. Nothing is looked at before :meth:`packets`; after a fault it is dropped."""
+        if data and self._fault is None:
+            self._chunks.append(data if type(data) is bytes else bytes(data))
+            self._pending += len(data)
+
+    def packets(self) -> Iterator[Packet]:
+        """The packets that are complete, one by one; then the fault, if one came behind them."""
+        while (packet := self._next()) is not None:
+            yield packet
+
+    def receive_eof(self) -> None:
+        """The stream is over. Raises :class:`MalformedPacket` if it ends inside a packet, else nothing.
+
+        Packets that are complete can still be taken.
+        """
+        if self._fault is not None:
+            raise self._fault.with_traceback(None)
+        self._join()
+        position, size = self._position, len(self._buffer)
+        try:
+            while position < size:
+                header = read_header(self._buffer, position)
+                if header is None or sum(header) > size:
+                    raise MalformedPacket(
+                        f"the stream ends inside a packet, {size - position} bytes of which are here",
+                        version=self._version,
+                        offset=size - position,
+                    )
+                position = sum(header)
+        except MalformedPacket as error:
+            if error.field is None:
+                raise
+
+    def _next(self) -> Packet | None:
+        """The next packet, or None if it is not there yet."""
+        if self._fault is not None:
+            raise self._fault.with_traceback(None)
+        try:
+            while self._pending >= self._wanted:
+                buf, start = self._buffer, self._position
+                if len(buf) - start < self._wanted:
+                    self._join()
+                    buf, start = self._buffer, 0
+                first = buf[start]
+                decoder = self._decoders[first]
+                if decoder is None or (self.expect_connect and first != _CONNECT):
+                    raise self._refusal(first, start)
+                if len(buf) - start < 2:
+                    self._wanted = 2
+                    continue
+                length, body = buf[start + 1], start + 2
+                if length >= 0x80:
+                    header = read_header(buf, start)
+                    if header is None:
+                        self._wanted = len(buf) - start + 1
+                        continue
+                    length, body = header
+                    if first != _CONNECT and self._version != 4 and is_padded(buf, start, body):
+                        raise padded(start)
+                stop = body + length
+                if stop - start > self.maximum_packet_size or self.expect_connect:
+                    self._check_size(stop - start, start)
+                if stop > len(buf):
+                    self._wanted = stop - start
+                    continue
+                packet: Packet = decoder(buf, body, stop, self._sender)
+                if isinstance(packet, Connect):
+                    self._connected(packet, start, shortest=not is_padded(buf, start, body))
+                self._position = stop
+                self._pending -= stop - start
+                self._wanted = 1
+                return packet
+        except RemoteProtocolError as error:
+            self._fault = settle(error, self._version, start)
+            self._buffer, self._position, self._pending = b"", 0, 0
+            self._chunks.clear()
+            raise self._fault from None
+        return None
+
+    def _join(self) -> None:
+        """Make one buffer of what is left of the old one and the chunks; each byte is moved at most twice."""
+        rest = self._buffer[self._position :]
+        if rest or len(self._chunks) != 1:
+            self._buffer = b"".join((rest, *self._chunks))
+        else:
+            self._buffer = self._chunks[0]
+        self._position = 0
+        self._chunks.clear()
+
+    def _refusal(self, first: int, start: int) -> RemoteProtocolError:
+        """Why this byte cannot begin the next packet."""
+        if self.expect_connect and first >> 4 != PacketType.CONNECT:
+            return RemoteProtocolError(
+                "the first packet is not a CONNECT", statement="MQTT-3.1.0-1", offset=start, field="packet_type"
+            )
+        return refusal(first, self._version or ProtocolVersion.V5, self._sender, start)
+
+    def _check_size(self, size: int, start: int) -> None:
+        limit = min(self.maximum_packet_size, LARGEST_CONNECT) if self.expect_connect else self.maximum_packet_size
+        if size > limit:
+            raise RemoteProtocolError(
+                f"a packet of {size} bytes, at most {limit} are taken",
+                reason_code=ReasonCode.PACKET_TOO_LARGE,
+                offset=start + 1,
+                field="remaining_length",
+            )
+
+    def _connected(self, packet: Connect, start: int, shortest: bool) -> None:
+        """Go on in the version of the CONNECT."""
+        if packet.version == ProtocolVersion.V5 and not shortest:
+            error = padded(start)
+            in_version(error, packet.version)
+            raise error
+        self.version = packet.version
+        self.expect_connect = False
