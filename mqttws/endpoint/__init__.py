@@ -1,0 +1,30 @@
+"""A local endpoint that behaves like Azure Web PubSub's MQTT endpoint where that is documented (development, tests).
+
+:func:`open_endpoint` serves on sockets, :class:`Hub` is the routing brain without I/O, :class:`Service` the table of
+limits and open choices. Nothing here was measured on the real service; rows of the table that are inferred or unknown
+are settings, not facts.
+"""
+
+from mqttws.endpoint.endpoint import Endpoint
+from mqttws.endpoint.handshake import Admission, Door, Refusal
+from mqttws.endpoint.hub import Hub
+from mqttws.endpoint.log import Log
+from mqttws.endpoint.server import open_endpoint
+from mqttws.endpoint.service import Origin, Service, Setting, settings_of, unproven
+from mqttws.endpoint.sessions import Counters
+
+__all__ = [
+    "Admission",
+    "Counters",
+    "Door",
+    "Endpoint",
+    "Hub",
+    "Log",
+    "Origin",
+    "Refusal",
+    "Service",
+    "Setting",
+    "open_endpoint",
+    "settings_of",
+    "unproven",
+]

@@ -1,0 +1,168 @@
+"""Who may pass the HTTP handshake (rows 1 to 18 of the emulation contract): path, hub, Origin, token, limits.
+
+Nothing here waits or asks the clock; ``now`` is in seconds since 1970. The token never gets into a text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from mqttws.endpoint.service import Service
+from mqttws.webpubsub import MQTT_PATH, Claims, Grants, TokenFault, TokenRefused, check_hub, read_token
+
+__all__ = ["SUBPROTOCOL", "Admission", "Door", "Refusal", "local_audiences"]
+
+#: What MQTT over WebSocket is called in the handshake [MQTT-6.0.0-3].
+SUBPROTOCOL: Final = "mqtt"
+
+#: Host names that mean this machine, for the lenient comparison of audiences (row 8).
+_LOCAL_HOSTS: Final = ("localhost", "127.0.0.1", "[::1]")
+
+#: Parameters of a query that are looked at; more is no client that we know.
+_QUERY_FIELDS: Final = 100
+
+_NO_ROLES: Final = Grants.from_roles(())
+
+
+@dataclass(slots=True, frozen=True)
+class Admission:
+    """What a client that passed the handshake brings along. ``warnings`` are for the log, one readable line each."""
+
+    hub: str
+    user_id: str | None = None
+    grants: Grants = _NO_ROLES
+    groups: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(slots=True, frozen=True)
+class Refusal:
+    """An HTTP answer other than 101. ``text`` is its body and the log's message alike."""
+
+    status: int
+    text: str
+    headers: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def body(self) -> bytes:
+        """The body: one line of UTF-8."""
+        return f"{self.text}\n".encode()
+
+    @property
+    def all_headers(self) -> tuple[tuple[str, str], ...]:
+        """The headers of the answer; it is never to be cached."""
+        return (("content-type", "text/plain; charset=utf-8"), ("cache-control", "no-store"), *self.headers)
+
+
+class Door:
+    """Decides about handshakes at one endpoint.
+
+    ``endpoint`` is the address that stands in audiences, ``http(s)://host:port``; ``keys`` are the access keys, any of
+    which counts; ``hubs`` the hubs there are, None for every valid name.
+    """
+
+    def __init__(
+        self, service: Service, endpoint: str, keys: Sequence[str], hubs: Collection[str] | None = None
+    ) -> None:
+        self._service = service
+        self._endpoint = endpoint
+        self._keys = tuple(keys)
+        self._hubs = None if hubs is None else frozenset(hubs)
+
+    def judge(
+        self,
+        path: str,
+        query: str,
+        headers: Sequence[tuple[str, str]],
+        subprotocols: Sequence[str],
+        *,
+        connections: int,
+        now: float,
+    ) -> Admission | Refusal:
+        """The answer to one WebSocket handshake. ``connections`` is how many there are without this one."""
+        if not path.startswith(MQTT_PATH):
+            return Refusal(404, f"there is nothing at this path; MQTT clients connect to {MQTT_PATH}{{hub}}")
+        hub = unquote(path[len(MQTT_PATH) :])
+        try:
+            check_hub(hub)
+        except ValueError as problem:
+            return Refusal(400, str(problem))
+        if self._hubs is not None and hub not in self._hubs:
+            return Refusal(404, f"there is no hub '{hub}' at this endpoint; names are case-sensitive")
+        origin = _header(headers, "origin")
+        if self._service.origins is not None and origin is not None and origin not in self._service.origins:
+            return Refusal(403, "pages of this origin may not connect (setting 'origins')")
+        if SUBPROTOCOL not in subprotocols and not self._service.lenient_subprotocol:
+            return Refusal(400, f"the subprotocol {SUBPROTOCOL} has to be offered in Sec-WebSocket-Protocol")
+        verdict = self._judge_token(hub, query, headers, now)
+        if isinstance(verdict, Refusal):
+            return verdict
+        if connections >= self._service.connection_limit:
+            # The service's own words in its log (documented); the status is a guess.
+            return Refusal(429, "Connection count reaches limit", (("retry-after", "1"),))
+        if SUBPROTOCOL not in subprotocols:
+            return replace(verdict, warnings=(*verdict.warnings, _NO_SUBPROTOCOL))
+        return verdict
+
+    def _judge_token(self, hub: str, query: str, headers: Sequence[tuple[str, str]], now: float) -> Admission | Refusal:
+        try:
+            token = _token(query, headers)
+        except ValueError:
+            return Refusal(400, f"the query has more than {_QUERY_FIELDS} parameters")
+        if token is None and self._service.anonymous:
+            return Admission(hub)
+        try:
+            claims = read_token(token, self._keys, tuple(self._audiences(hub)), now, self._service.clock_skew)
+        except TokenRefused as refused:
+            if refused.reason is TokenFault.GROUP_NAME:
+                return Refusal(400, refused.message)
+            hint = _MISSING_HINT if refused.reason is TokenFault.MISSING else ""
+            return Refusal(401, refused.message + hint, (("www-authenticate", "Bearer"),))
+        return _admission(hub, claims)
+
+    def _audiences(self, hub: str) -> Iterator[str]:
+        path = f"{MQTT_PATH}{hub}"
+        yield self._endpoint + path
+        if self._service.lenient_audience:
+            for endpoint in local_audiences(self._endpoint):
+                yield endpoint + path
+
+
+_NO_SUBPROTOCOL: Final = f"the client offers no subprotocol {SUBPROTOCOL}; other servers refuse it"
+_MISSING_HINT: Final = "; it belongs into the query as access_token=… or into the header Authorization: Bearer …"
+
+
+def local_audiences(endpoint: str) -> Iterator[str]:
+    """The other spellings of a local endpoint that the lenient comparison accepts: scheme and local host names."""
+    parts = urlsplit(endpoint)
+    port = f":{parts.port}" if parts.port is not None else ""
+    own = parts.netloc.removesuffix(port)
+    for scheme in ("http", "https", "ws", "wss"):
+        for host in dict.fromkeys((own, *_LOCAL_HOSTS)):
+            spelled = f"{scheme}://{host}{port}"
+            if spelled != endpoint:
+                yield spelled
+
+
+def _admission(hub: str, claims: Claims) -> Admission:
+    grants = Grants.from_roles(claims.roles)
+    return Admission(hub, claims.user_id, grants, claims.groups, claims.warnings + grants.ignored)
+
+
+def _token(query: str, headers: Sequence[tuple[str, str]]) -> str | None:
+    """The access token: from the query, else from the header ``Authorization: Bearer`` (row 2).
+
+    Raises :class:`ValueError` for too many parameters.
+    """
+    for name, value in parse_qsl(query, keep_blank_values=True, max_num_fields=_QUERY_FIELDS):
+        if name == "access_token":
+            return value
+    scheme, _, credentials = (_header(headers, "authorization") or "").partition(" ")
+    return credentials.strip() or None if scheme.lower() == "bearer" else None
+
+
+def _header(headers: Sequence[tuple[str, str]], wanted: str) -> str | None:
+    return next((value for name, value in headers if name.lower() == wanted), None)

@@ -1,0 +1,96 @@
+"""Application Messages on their way through a hub: from a PUBLISH or a Will to one PUBLISH for each subscriber."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, cast
+
+from mqttws.codec import Publish, Will
+from mqttws.codec.properties import PublishProperties
+from mqttws.endpoint.subscriptions import Subscriber
+from mqttws.vocabulary import QOS, ProtocolVersion, QoS
+
+__all__ = ["OVERHEAD", "Message", "size_of"]
+
+#: What a queued message costs besides its payload and topic, roughly.
+OVERHEAD: Final = 200
+
+#: The properties that go with a message to its subscribers [MQTT-3.3.2-4, -15, -16, -17, -20]. What belongs to one
+#: hop (Topic Alias, Subscription Identifier) or to the Will's own timing does not.
+_FORWARDED: Final = (
+    "payload_format_indicator",
+    "message_expiry_interval",
+    "content_type",
+    "response_topic",
+    "correlation_data",
+    "user_property",
+)
+
+_NO_PROPERTIES: Final[PublishProperties] = {}
+
+
+def size_of(topic: str, payload: bytes) -> int:
+    """Roughly what a message costs while it waits, in bytes."""
+    return len(payload) + len(topic) + OVERHEAD
+
+
+@dataclass(slots=True, eq=False)
+class Message:
+    """A message as the hub holds it. ``expires_at`` is in seconds of the caller's clock, infinity for never."""
+
+    topic: str
+    payload: bytes
+    qos: QoS
+    retain: bool
+    properties: PublishProperties
+    expires_at: float = math.inf
+
+    @classmethod
+    def from_publish(cls, publish: Publish, now: float) -> Message:
+        """What a Client has published at ``now``."""
+        properties, expires_at = _forwarded(publish.properties, now)
+        return cls(publish.topic, publish.payload, QOS[publish.qos], publish.retain, properties, expires_at)
+
+    @classmethod
+    def from_will(cls, will: Will, now: float) -> Message:
+        """A Will that is published at ``now``; never retained, as the service has no retained messages."""
+        properties, expires_at = _forwarded(will.properties, now)
+        return cls(will.topic, will.payload, QOS[will.qos], False, properties, expires_at)
+
+    @property
+    def size(self) -> int:
+        """What it costs while it waits, in bytes."""
+        return size_of(self.topic, self.payload)
+
+    def expired(self, now: float) -> bool:
+        """Whether a message that had to wait must not be sent any more [MQTT-3.3.2-5]."""
+        return now >= self.expires_at
+
+    def publish(self, subscriber: Subscriber, qos: QoS, version: ProtocolVersion, now: float) -> Publish:
+        """The PUBLISH for one subscriber.
+
+        It carries the identifier of the subscription [MQTT-3.3.4-3] and what is left of the Message Expiry Interval
+        [MQTT-3.3.2-6]. RETAIN is 0 unless the subscription asked for it as published [MQTT-3.3.1-12, -13].
+        """
+        retain = self.retain and subscriber.retain_as_published
+        if version is ProtocolVersion.V3_1_1:
+            return Publish(self.topic, self.payload, qos, retain)
+        properties = self.properties
+        if subscriber.identifier is not None or self.expires_at < math.inf:
+            properties = properties.copy()
+            if self.expires_at < math.inf:
+                properties["message_expiry_interval"] = max(0, math.ceil(self.expires_at - now))
+            if subscriber.identifier is not None:
+                properties["subscription_identifier"] = [subscriber.identifier]
+        return Publish(self.topic, self.payload, qos, retain, False, None, properties)
+
+
+def _forwarded(given: Mapping[str, Any], now: float) -> tuple[PublishProperties, float]:
+    """The properties that go with a message that came in at ``now``, and when it expires."""
+    if not given:
+        return _NO_PROPERTIES, math.inf
+    kept = cast("PublishProperties", {name: given[name] for name in _FORWARDED if name in given})
+    interval = kept.get("message_expiry_interval")
+    return kept, math.inf if interval is None else now + interval

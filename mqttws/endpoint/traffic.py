@@ -1,0 +1,164 @@
+"""What an admitted client asks for: PUBLISH, SUBSCRIBE, UNSUBSCRIBE (rows 42 to 63 of the emulation contract)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mqttws.codec import Publish, SubAck, Subscribe, Subscription, UnsubAck, Unsubscribe
+from mqttws.endpoint.events import EVENTS, RESERVED, answer, event_fault
+from mqttws.endpoint.messages import Message
+from mqttws.endpoint.router import Router
+from mqttws.endpoint.sessions import ClientSession, Peer
+from mqttws.endpoint.subscriptions import Subscriber, judge_filter, topic_fault
+from mqttws.vocabulary import QOS, ProtocolVersion, QoS, ReasonCode
+
+__all__ = ["Traffic"]
+
+#: What a 3.1.1 SUBACK says about a filter that is not taken [3.1.1: MQTT-3.9.3-2].
+_V3_FAILURE = ReasonCode.UNSPECIFIED_ERROR
+
+
+class Traffic:
+    """Answers the packets of admitted clients and hands messages to the router."""
+
+    def __init__(self, router: Router) -> None:
+        self._router = router
+        self._service = router.service
+
+    # -- PUBLISH --------------------------------------------------------------------------------------------------
+
+    def publish(self, peer: Peer, session: ClientSession, publish: Publish, now: float) -> None:
+        """Route a message and acknowledge it, or refuse it as its QoS allows."""
+        topic = publish.topic
+        if topic.startswith(RESERVED):
+            self._publish_to_service(peer, session, publish, now)
+            return
+        fault = topic_fault(topic, self._service.topic_length)
+        if fault is not None:
+            self._refuse(peer, publish, ReasonCode.TOPIC_NAME_INVALID, fault, now)
+            return
+        if not session.grants.may_publish(topic):
+            self._refuse(peer, publish, ReasonCode.NOT_AUTHORIZED, _no_role("sendToGroup", "publish to", topic), now)
+            return
+        router = self._router
+        router.counters.published += 1
+        crowded = router.route(Message.from_publish(publish, now), session, now)
+        if publish.qos == QoS.AT_MOST_ONCE:
+            return
+        if crowded is not None:
+            router.hold(crowded, peer, publish)
+        else:
+            self._acknowledge(peer, publish)
+
+    def _acknowledge(self, peer: Peer, publish: Publish) -> None:
+        peer.connection.acknowledge(publish)
+        self._router.touched[peer] = None
+
+    def _refuse(
+        self, peer: Peer, publish: Publish, code: ReasonCode, text: str, now: float, *, drop_qos_0: bool = False
+    ) -> None:
+        """Say no: QoS 1 and 2 by their acknowledgement, QoS 0 by the end of the connection (row 50: staff say so).
+
+        3.1.1 has no code for it: QoS 1 and 2 are acknowledged and dropped.
+        """
+        self._log(peer, "PublishRefused", text, code, qos=int(publish.qos))
+        self._router.touched[peer] = None
+        if publish.qos > QoS.AT_MOST_ONCE:
+            peer.connection.acknowledge(publish, code, peer.reason(text))
+        elif not drop_qos_0:
+            peer.dismiss(now, code, text)
+
+    def _publish_to_service(self, peer: Peer, session: ClientSession, publish: Publish, now: float) -> None:
+        """User events need no role (documented); anything else below ``$webpubsub/`` counts as denied (row 63)."""
+        if not publish.topic.startswith(EVENTS):
+            self._refuse(peer, publish, ReasonCode.NOT_AUTHORIZED, f"topics below {RESERVED} are the service's", now)
+            return
+        fault = event_fault(publish)
+        if fault is not None:
+            self._refuse(peer, publish, *fault, now, drop_qos_0=self._service.invalid_event == "drop")
+            return
+        name = publish.topic[len(EVENTS) :]
+        text = f"no event handler of this hub takes the event '{name}'"
+        self._log(peer, "EventHandlerNotFound", text, None)
+        self._acknowledge(peer, publish)
+        if self._service.event_without_handler == "close":
+            peer.dismiss(now, ReasonCode.IMPLEMENTATION_SPECIFIC_ERROR, text)
+        else:
+            reply = answer(publish, 404, text)
+            self._router.offer(session, reply, Subscriber(QOS[publish.qos]), now)
+
+    # -- SUBSCRIBE and UNSUBSCRIBE --------------------------------------------------------------------------------
+
+    def subscribe(self, peer: Peer, session: ClientSession, subscribe: Subscribe, now: float) -> None:
+        """Judge each filter on its own (row 47) and answer with one SUBACK."""
+        identifier = subscribe.properties.get("subscription_identifier")
+        for subscription in subscribe.subscriptions:
+            fatal = judge_filter(subscription.topic_filter, peer.version, self._service)
+            if fatal is not None and fatal.ends_connection:
+                self._log(peer, "SubscribeRefused", fatal.message, fatal.reason_code)
+                peer.dismiss(now, fatal.reason_code, fatal.message)
+                self._router.touched[peer] = None
+                return
+        codes: list[int] = []
+        reasons: list[str] = []
+        for subscription in subscribe.subscriptions:
+            refused = self._subscribe_one(peer, session, subscription, identifier)
+            if refused is None:
+                codes.append(ReasonCode(subscription.qos))
+                continue
+            code, text = refused
+            self._log(peer, "SubscribeRefused", text, code)
+            codes.append(code if peer.version is ProtocolVersion.V5 else _V3_FAILURE)
+            reasons.append(text)
+        properties: Any = peer.reason(reasons[0]) if reasons else {}
+        self._answer(peer, SubAck(subscribe.packet_id, codes, properties), now)
+
+    def _subscribe_one(
+        self, peer: Peer, session: ClientSession, subscription: Subscription, identifier: int | None
+    ) -> tuple[ReasonCode, str] | None:
+        """Subscribe, or say with which code and why not."""
+        topic = subscription.topic_filter
+        refused = judge_filter(topic, peer.version, self._service)
+        if refused is not None:
+            return refused.reason_code, refused.message
+        if not session.grants.may_subscribe(topic):
+            return ReasonCode.NOT_AUTHORIZED, _no_role("joinLeaveGroup", "subscribe to", topic)
+        if len(session.subscriptions) >= self._service.subscription_limit and topic not in session.subscriptions:
+            return ReasonCode.QUOTA_EXCEEDED, f"a session has at most {self._service.subscription_limit} subscriptions"
+        self._router.subscribe(session, topic, Subscriber.from_subscription(subscription, identifier))
+        return None
+
+    def unsubscribe(self, peer: Peer, session: ClientSession, unsubscribe: Unsubscribe, now: float) -> None:
+        """End subscriptions; without the role nothing ends, which 3.1.1 cannot say (row 48)."""
+        codes: list[int] = []
+        properties: Any = {}
+        for topic in unsubscribe.topic_filters:
+            if not session.grants.may_subscribe(topic):
+                text = _no_role("joinLeaveGroup", "unsubscribe from", topic)
+                self._log(peer, "UnsubscribeRefused", text, ReasonCode.NOT_AUTHORIZED)
+                codes.append(ReasonCode.NOT_AUTHORIZED)
+                properties = peer.reason(text)
+            elif self._router.unsubscribe(session, topic):
+                codes.append(ReasonCode.SUCCESS)
+            else:
+                codes.append(ReasonCode.NO_SUBSCRIPTION_EXISTED)
+        if peer.version is ProtocolVersion.V3_1_1:
+            codes = []
+        self._answer(peer, UnsubAck(unsubscribe.packet_id, codes, properties), now)
+
+    def _answer(self, peer: Peer, packet: SubAck | UnsubAck, now: float) -> None:
+        """Send an answer, unless the Client has said goodbye right behind its request."""
+        if peer.connection.is_open:
+            peer.connection.send(packet, now)
+            self._router.touched[peer] = None
+
+    def _log(self, peer: Peer, event: str, text: str, code: ReasonCode | None, *, qos: int | None = None) -> None:
+        shown = None if code is None else f"0x{code:02X}"
+        self._router.log(
+            event, text, hub=self._router.name, client_id=peer.client_id, address=peer.address, code=shown, qos=qos
+        )
+
+
+def _no_role(role: str, what: str, topic: str) -> str:
+    shown = topic[:140]
+    return f"no role to {what} '{shown}': it takes webpubsub.{role} or webpubsub.{role}.{shown}"
