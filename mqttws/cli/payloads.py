@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from argparse import Namespace
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from functools import partial
 from typing import Final
 
@@ -21,7 +21,7 @@ PAYLOAD_LIMIT: Final = 268_435_455
 _CHUNK: Final = 64 * 1024
 
 
-async def payloads(args: Namespace) -> AsyncIterator[bytes]:
+async def payloads(args: Namespace) -> AsyncGenerator[bytes, None]:
     """The payloads, one after the other; a line loses its line ending, everything else stays as it is."""
     if args.lines:
         async for line in _lines():
@@ -50,7 +50,7 @@ def _read_file(path: str) -> bytes:
     return data
 
 
-async def _stdin() -> AsyncIterator[bytes]:
+async def _stdin() -> AsyncGenerator[bytes, None]:
     """Standard input as it comes.
 
     Read by number and not through ``sys.stdin``: a thread that is left behind in the latter holds its lock, and the
@@ -72,7 +72,7 @@ async def _whole() -> bytes:
     return b"".join(chunks)
 
 
-async def _lines() -> AsyncIterator[bytes]:
+async def _lines() -> AsyncGenerator[bytes, None]:
     """Lines of standard input without their ends; the last one counts without an end, too."""
     parts: list[bytes] = []
     size = 0

@@ -1,0 +1,170 @@
+"""Publish messages to a topic; returns when their QoS is fulfilled."""
+
+from __future__ import annotations
+
+import json
+import sys
+from argparse import ArgumentParser, Namespace
+from collections import deque
+from contextlib import aclosing
+from typing import Any, Final
+
+import trio
+
+from mqttws.cli.connecting import connected
+from mqttws.cli.interrupt import Interrupt, interruptible
+from mqttws.cli.options import add_connection_options, add_will_options, properties_of, seconds, whole_number
+from mqttws.cli.outcome import CommandFailed, ExitCode, NotConnected, say_why
+from mqttws.cli.output import write_lines
+from mqttws.cli.payloads import payloads
+from mqttws.cli.properties import jsonable, names_of
+from mqttws.client import Client, PublishResult, Receipt
+from mqttws.codec import Publish
+from mqttws.errors import PublishRefused, QueueFull, name_of
+from mqttws.vocabulary import QOS, PacketType
+
+__all__ = ["EXAMPLES", "add_arguments", "run"]
+
+#: Messages whose outcome has not been looked at; more of them would not be faster.
+_OUTSTANDING: Final = 100
+
+EXAMPLES: Final = f"""\
+examples:
+  mqttws pub --url ws://127.0.0.1:9001/mqtt -t group1 -m 'Hello World!' -q 1
+  mqttws pub -t group1 -f picture.png -D content-type=image/png      (URL in MQTTWS_URL)
+  tail -f log | mqttws pub -t logs -l
+  mqttws pub -t group1 -m hi --user-property from=joe -D message-expiry-interval=60
+  mqttws pub -t answers -m pong -D correlation-data=base64:AAEC -v
+
+properties of PUBLISH: {", ".join(names_of(PacketType.PUBLISH))}
+Binary values are text as UTF-8, or base64:….
+Without -q the QoS is 1 on a Web PubSub hub, where a refused QoS 0 message costs the connection, and else 0.
+"""
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """The options of ``mqttws pub``."""
+    parser.add_argument("-t", "--topic", required=True, help="topic to publish to")
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("-m", "--message", metavar="TEXT", help="the payload")
+    what.add_argument("-f", "--file", metavar="FILE", help="a file is the payload")
+    what.add_argument("-s", "--stdin", action="store_true", help="all of standard input is the payload")
+    what.add_argument("-l", "--lines", action="store_true", help="each line of standard input is a payload")
+    what.add_argument("-n", "--null-message", action="store_true", help="an empty payload")
+    parser.add_argument("-q", "--qos", type=int, choices=QOS, metavar="{0,1,2}", help="QoS (default: see below)")
+    parser.add_argument("-r", "--retain", action="store_true", help="retain the message")
+    parser.add_argument("--repeat", type=whole_number, default=1, metavar="N", help="send it N times (not with -l)")
+    parser.add_argument("-D", "--property", action="append", default=[], metavar="NAME=VALUE",
+                        help="a property of PUBLISH (5.0, repeatable)")  # fmt: skip
+    parser.add_argument("--user-property", action="append", default=[], metavar="KEY=VALUE",
+                        help="a user property (5.0, repeatable)")  # fmt: skip
+    parser.add_argument("-W", "--timeout", type=seconds, metavar="SECONDS", help="give up after so long")
+    parser.add_argument("-v", "--verbose", action="store_true", help="print a line for each message")
+    parser.add_argument("--json", action="store_true", help="print a JSON object for each message")
+    add_connection_options(parser)
+    add_will_options(parser)
+
+
+def run(args: Namespace) -> int:
+    """Connect, publish, disconnect."""
+    return trio.run(_run, args)
+
+
+async def _run(args: Namespace) -> int:
+    properties = properties_of(args, args.property, PacketType.PUBLISH, args.user_property)
+    publisher = _Publisher(args, properties)
+    async with interruptible(args.timeout) as interrupt:
+        was_connected = False
+        with interrupt.scope():
+            async with connected(args) as client:
+                was_connected = True
+                with interrupt.scope():
+                    await publisher.publish_all(client)
+    if interrupt.happened and not publisher.finished:
+        _interrupted(interrupt, was_connected, args, publisher)
+    if publisher.refused:
+        raise CommandFailed(f"{publisher.refused} of {publisher.sent} messages were refused")
+    return ExitCode.WELL
+
+
+def _interrupted(interrupt: Interrupt, was_connected: bool, args: Namespace, publisher: _Publisher) -> None:
+    if not was_connected:
+        raise NotConnected(f"no connection within {args.timeout:g} s" if interrupt.timed_out else "interrupted")
+    why = f"{args.timeout:g} s were not enough" if interrupt.timed_out else "interrupted"
+    raise CommandFailed(f"{why}: {publisher.ended} of {publisher.sent} messages sent are known to have arrived")
+
+
+class _Publisher:
+    """Sends what the arguments ask for, many messages under way at a time, and says what became of each in order."""
+
+    def __init__(self, args: Namespace, properties: dict[str, Any]) -> None:
+        self.sent = 0
+        self.ended = 0
+        self.refused = 0
+        self.finished = False
+        self._args = args
+        self._properties: Any = properties
+        self._receipts: deque[Receipt] = deque()
+
+    async def publish_all(self, client: Client) -> None:
+        """Publish everything and wait for every outcome."""
+        async with aclosing(payloads(self._args)) as source:
+            async for payload in source:
+                await self._publish(client, payload)
+        await self._settle(0)
+        self.finished = True
+
+    async def _publish(self, client: Client, payload: bytes) -> None:
+        args = self._args
+        message: dict[str, Any] = {"qos": args.qos, "retain": args.retain, "properties": self._properties}
+        receipt = None
+        while receipt is None:
+            try:
+                receipt = client.publish_soon(args.topic, payload, **message)
+            except QueueFull:
+                if not self._receipts:  # then QoS 0 has filled the send buffer, and publish() waits for room in it
+                    await self._publish_alone(client, payload, message)
+                    return
+                await self._settle(len(self._receipts) - 1)
+        self.sent += 1
+        self._receipts.append(receipt)
+        # What has ended is told at once: with -l the next line may be a long time coming.
+        await self._settle(_OUTSTANDING)
+        while self._receipts and self._receipts[0].done:
+            await self._settle(len(self._receipts) - 1)
+
+    async def _publish_alone(self, client: Client, payload: bytes, message: dict[str, Any]) -> None:
+        self.sent += 1
+        result = await client.publish(self._args.topic, payload, **message)
+        self.ended += 1
+        await self._tell(Publish(self._args.topic, payload), result)
+
+    async def _settle(self, most: int) -> None:
+        """Wait until no more than ``most`` outcomes are unknown."""
+        while len(self._receipts) > most:
+            receipt = self._receipts[0]
+            try:
+                result = await receipt.wait()
+            except PublishRefused as refusal:
+                self.refused += 1
+                print(f"mqttws pub: {say_why(refusal)}", file=sys.stderr)
+                result = PublishResult(refusal.reason_code, refusal.properties)
+            self._receipts.popleft()
+            self.ended += 1
+            await self._tell(receipt.publish, result)
+
+    async def _tell(self, publish: Publish, result: PublishResult) -> None:
+        if self._args.json:
+            members = {
+                "topic": publish.topic,
+                "qos": int(publish.qos),
+                "bytes": len(publish.payload),
+                "reason_code": int(result.reason_code),
+                "reason": name_of(result.reason_code),
+                "properties": jsonable(result.properties),
+            }
+            await write_lines([json.dumps(members).encode("ascii") + b"\n"])
+        elif self._args.verbose:
+            outcome = name_of(result.reason_code) if publish.qos else "sent"
+            text = f"{publish.topic}: {len(publish.payload)} bytes at QoS {int(publish.qos)}: {outcome}\n"
+            await write_lines([text.encode()])

@@ -1,0 +1,170 @@
+"""Run a local endpoint that behaves like Azure Web PubSub's for MQTT, until Ctrl-C or SIGTERM.
+
+Prints, one per line, the connection string and for each hub a Client Access URL that may do everything on it. The log
+goes to standard error. For development and tests, not for production.
+"""
+
+from __future__ import annotations
+
+import math
+import ssl
+import sys
+import time
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from typing import Any, Final
+
+import trio
+
+from mqttws.cli.interrupt import interruptible
+from mqttws.cli.options import seconds
+from mqttws.cli.outcome import CommandFailed, ExitCode, UsageError
+from mqttws.cli.secret import secret_from
+from mqttws.endpoint import Endpoint, open_endpoint
+from mqttws.endpoint.service import Service, settings_of
+from mqttws.webpubsub import Roles
+
+__all__ = ["EXAMPLES", "add_arguments", "run"]
+
+#: The hub whose URL is printed if none is named.
+_DEFAULT_HUB: Final = "chat"
+
+EXAMPLES: Final = """\
+examples:
+  mqttws serve
+  mqttws serve --port 0 --hub chat --hub news
+  mqttws serve --set allow_underscore=true --set queue_messages=100
+  mqttws serve --list-settings
+  mqttws serve --host localhost --tls ca.pem      (clients: --cafile ca.pem)
+
+The access key comes from --access-key, a file, or MQTTWS_ACCESS_KEY; else it is random.
+"""
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """The options of ``mqttws serve``."""
+    parser.add_argument("--host", default="127.0.0.1", metavar="NAME", help="address to listen on (default: 127.0.0.1)")
+    parser.add_argument("--port", type=_port, default=8080, help="port to listen on (default: 8080, 0: a free one)")
+    parser.add_argument("--hub", action="append", default=[], metavar="NAME",
+                        help="serve this hub and no others but those named (repeatable; default: any hub)")  # fmt: skip
+    parser.add_argument("--access-key", metavar="TEXT", help="key that signs tokens (default: random)")
+    parser.add_argument("--access-key-file", metavar="FILE", help="a file that holds the key")
+    parser.add_argument("--lifetime", type=seconds, default=86_400.0, metavar="SECONDS",
+                        help="how long the printed URLs let clients in (default: a day)")  # fmt: skip
+    parser.add_argument("--cert", metavar="FILE", help="serve wss:// with this certificate")
+    parser.add_argument("--key", metavar="FILE", help="its private key")
+    parser.add_argument("--tls", metavar="CAFILE",
+                        help="serve wss:// with a certificate made now; write its authority to CAFILE")  # fmt: skip
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a setting (repeatable)")
+    parser.add_argument("--list-settings", action="store_true", help="print all settings and where they come from")
+    parser.add_argument("--quiet", action="store_true", help="no log on standard error")
+
+
+def run(args: Namespace) -> int:
+    """Serve until a signal comes."""
+    settings = dict(_setting(text) for text in args.set)
+    if args.list_settings:
+        return _list_settings()
+    key = secret_from("the access key", args.access_key, args.access_key_file, "MQTTWS_ACCESS_KEY")
+    return trio.run(_run, args, key, settings)
+
+
+async def _run(args: Namespace, key: str | None, settings: dict[str, Any]) -> int:
+    context = _ssl_context(args)
+    log = None if args.quiet else _log
+    async with interruptible() as interrupt:
+        with interrupt.scope():
+            try:
+                async with open_endpoint(
+                    args.host,
+                    args.port,
+                    access_key=key,
+                    hubs=args.hub or None,
+                    ssl_context=context,
+                    log=log,
+                    **settings,
+                ) as endpoint:
+                    with interrupt.scope():
+                        _announce(endpoint, args)
+                        await trio.sleep(math.inf)
+            except (ValueError, TypeError) as problem:
+                raise UsageError(str(problem)) from None
+            except OSError as problem:
+                where = f"{args.host}:{args.port}"
+                raise CommandFailed(f"cannot listen on {where}: {problem.strerror or problem}") from None
+    return ExitCode.WELL
+
+
+def _announce(endpoint: Endpoint, args: Namespace) -> None:
+    print(f"connection-string: {endpoint.connection_string}", flush=True)
+    for hub in args.hub or [_DEFAULT_HUB]:
+        url = endpoint.client_access_url(hub, roles=Roles.everything(), lifetime=args.lifetime)
+        print(f"url: {url}", flush=True)
+
+
+def _log(line: str) -> None:
+    print(f"{time.strftime('%H:%M:%S')} {line}", file=sys.stderr, flush=True)
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text[:6]) > 65_535:
+        raise ArgumentTypeError(f"{text!r} is no port")
+    return int(text)
+
+
+def _setting(text: str) -> tuple[str, Any]:
+    """``name=value``, the value of the same kind as the setting's default."""
+    name, equals, value = text.partition("=")
+    name = name.strip().replace("-", "_")
+    if not equals:
+        raise UsageError(f"a setting reads NAME=VALUE, not {text!r}")
+    default = next((row.default for row in settings_of(Service()) if row.name == name), "")
+    try:
+        return name, _READERS[type(default)](value.strip())
+    except (ValueError, KeyError):
+        raise UsageError(f"the setting {name} should be like {default!r}, not {value!r}") from None
+
+
+_READERS: Final[dict[type, Any]] = {
+    bool: {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}.__getitem__,
+    int: lambda text: int(text, 0),
+    float: float,
+    str: str,
+    type(None): lambda text: frozenset(text.split(",")),
+}
+
+
+def _list_settings() -> int:
+    for row in settings_of(Service()):
+        print(f"{row.name} = {row.default} ({row.origin}): {row.meaning}")
+    return ExitCode.WELL
+
+
+def _ssl_context(args: Namespace) -> ssl.SSLContext | None:
+    if args.tls and (args.cert or args.key):
+        raise UsageError("--tls makes a certificate, so --cert and --key have no place beside it")
+    if args.key and not args.cert:
+        raise UsageError("--key goes with --cert")
+    if not args.tls and not args.cert:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    if args.tls:
+        _make_certificate(context, args.host, args.tls)
+        return context
+    try:
+        context.load_cert_chain(args.cert, args.key)
+    except OSError as error:  # ssl.SSLError is one
+        raise UsageError(f"cannot use --cert or --key: {error.strerror or error}") from None
+    return context
+
+
+def _make_certificate(context: ssl.SSLContext, host: str, path: str) -> None:
+    try:
+        import trustme  # noqa: PLC0415 - an extra, needed for this option alone
+    except ImportError:
+        raise UsageError("--tls needs the package trustme: pip install 'mqttws[tls]'") from None
+    authority = trustme.CA()
+    authority.issue_cert(host).configure_cert(context)
+    try:
+        authority.cert_pem.write_to_path(path)
+    except OSError as error:
+        raise UsageError(f"cannot write {path}: {error.strerror}") from None
