@@ -63,8 +63,8 @@ class Connect:
 def decode_connect(buf: bytes, pos: int, end: int, sender: Role | None) -> Connect:
     """The body of a CONNECT of either version.
 
-    Another protocol name or level is refused with 0x84 [MQTT-3.1.2-1, -2]; an error behind the level carries that
-    level's version. What does not fit the format breaks MQTT-3.1.4-1, if nothing more exact.
+    Another protocol name or level is refused with 0x84 [MQTT-3.1.2-1, -2]. The error carries the version of the level,
+    or the nearest one, which is what its sender can be answered in. What does not fit the format breaks MQTT-3.1.4-1, if nothing more exact.
     """
     try:
         version, pos = _read_version(buf, pos, end)
@@ -85,6 +85,7 @@ def _read_version(buf: bytes, pos: int, end: int) -> tuple[ProtocolVersion, int]
         raise RemoteProtocolError(
             "the protocol name is not MQTT",
             reason_code=ReasonCode.UNSUPPORTED_PROTOCOL_VERSION,
+            version=_nearest(buf[stop] if stop < end else 0),
             statement="MQTT-3.1.2-1",
             offset=pos,
             field="protocol_name",
@@ -96,11 +97,17 @@ def _read_version(buf: bytes, pos: int, end: int) -> tuple[ProtocolVersion, int]
         raise RemoteProtocolError(
             f"protocol level {buf[stop]}, which is neither 4 (3.1.1) nor 5 (5.0)",
             reason_code=ReasonCode.UNSUPPORTED_PROTOCOL_VERSION,
+            version=_nearest(buf[stop]),
             statement="MQTT-3.1.2-2",
             offset=stop,
             field="version",
         )
     return version, stop + 1
+
+
+def _nearest(level: int) -> ProtocolVersion:
+    """The version whose CONNACK a Client of another level is most likely to understand."""
+    return ProtocolVersion.V5 if level >= ProtocolVersion.V5 else ProtocolVersion.V3_1_1
 
 
 def _read_fields(version: ProtocolVersion, buf: bytes, pos: int, end: int, sender: Role | None) -> Connect:

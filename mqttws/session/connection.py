@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from mqttws.codec import Packet, PingReq, Publish
+from mqttws.codec.properties import AckProperties
 from mqttws.errors import ConnectionLost, LocalProtocolError, MqttError, ProtocolError, RemoteProtocolError
 from mqttws.session.events import Event, KeepAliveExpired
 from mqttws.session.lifecycle import RECEIVERS, SENDERS, Lifecycle
@@ -197,7 +198,7 @@ class Connection(Lifecycle):
         end the Session remembers it, so that a message sent again is answered and not delivered again.
         """
         if self._exchanges is None or self.closed:
-            self._session.incoming.acknowledge(publish, reason_code, dict(properties or {}))
+            self._session.incoming.acknowledge(publish, reason_code, cast("AckProperties", dict(properties or {})))
             return
         try:
             self._exchanges.acknowledge(publish, reason_code, properties)
@@ -218,7 +219,7 @@ class Connection(Lifecycle):
 
     def _read(self) -> None:
         """Handle the packets that are complete, unless the owner has to answer CONNECT first [MQTT-3.1.4-6]."""
-        if self._awaits_owner:
+        if not self._may_read():
             return
         peer = self.role.peer
         check = self._states.check
@@ -230,13 +231,16 @@ class Connection(Lifecycle):
                     self._keep_alive.received(self._now)
                 if kind in RECEIVERS:
                     RECEIVERS[kind](self, packet)
-                    if self.closed or self._awaits_owner:
+                    if not self._may_read():
                         return
                 else:
                     assert self._exchanges is not None  # the state table lets none of these pass before CONNACK
                     self._exchanges.receive(packet)
         except ProtocolError as error:
             self._fail(error)
+
+    def _may_read(self) -> bool:
+        return not self.closed and not self._awaits_owner
 
     @property
     def _awaits_owner(self) -> bool:

@@ -7,7 +7,7 @@ raises :class:`LocalProtocolError` for what we may not send, :class:`RemoteProto
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 from mqttws.codec import (
     Packet,
@@ -22,6 +22,7 @@ from mqttws.codec import (
     Unsubscribe,
     encode,
 )
+from mqttws.codec.properties import AckProperties
 from mqttws.errors import LocalProtocolError, RemoteProtocolError
 from mqttws.session.aliases import TopicAliases
 from mqttws.session.events import Delivered, Event
@@ -159,11 +160,11 @@ class Exchanges:
         """The owner is done with a message: PUBACK or PUBREC leaves when those of earlier messages have left."""
         if publish.qos == QoS.AT_MOST_ONCE:
             return
-        said = dict(properties or {})
+        said = cast("AckProperties", dict(properties or {}))
         if reason_code not in REASON_CODES[_P.PUBACK][self._writer.role]:
             raise LocalProtocolError(f"PUBACK and PUBREC have no reason code 0x{reason_code:02X}")
         if said:
-            encode(PubAck(1, reason_code, said), ProtocolVersion.V5)  # type: ignore[arg-type]  # checked by encoding
+            encode(PubAck(1, reason_code, said))  # checked before anything changes
         self._session.incoming.acknowledge(publish, reason_code, said)
         self.flush_acknowledgements()
 

@@ -14,6 +14,7 @@ from enum import IntEnum
 from typing import Any
 
 from mqttws.codec import Publish
+from mqttws.codec.properties import AckProperties
 from mqttws.errors import LocalProtocolError
 from mqttws.session.store import (
     Change,
@@ -183,7 +184,7 @@ class IncomingExchange:
     publish: Publish | None
     step: _Step = _Step.CONSUMER
     reason_code: int = 0
-    properties: dict[str, object] | None = None
+    properties: AckProperties | None = None
     current: bool = True
     queued: bool = True
 
@@ -254,7 +255,7 @@ class Incoming:
             known.queued = True
             self._order.append(known)
 
-    def acknowledge(self, publish: Publish, reason_code: int, properties: dict[str, object] | None) -> None:
+    def acknowledge(self, publish: Publish, reason_code: int, properties: AckProperties | None) -> None:
         """The owner has consumed a message; one of a lost Session, or acknowledged before, is passed over."""
         exchange = self._exchanges.get(publish.packet_id or 0)
         if exchange is not None and exchange.publish is publish and exchange.step is _Step.CONSUMER:

@@ -31,7 +31,7 @@ __all__ = ["RECEIVERS", "SENDERS", "Lifecycle"]
 _P = PacketType
 
 #: What 3.1.1 can say about a CONNECT that could not be read (3.1.1: 3.2.2.3); anything else just closes.
-_RETURN_CODES = {
+_RETURN_CODES: dict[int, ConnectReturnCode] = {
     ReasonCode.UNSUPPORTED_PROTOCOL_VERSION: ConnectReturnCode.UNACCEPTABLE_PROTOCOL_VERSION,
     ReasonCode.CLIENT_IDENTIFIER_NOT_VALID: ConnectReturnCode.IDENTIFIER_REJECTED,
 }
@@ -75,8 +75,9 @@ class Lifecycle:
         self._writer = PacketWriter(role, self._outbox)
         self._own = Limits()
         self._exchanges: Exchanges | None = None
-        framer_version = None if role is Role.SERVER else self.version
-        self._framer = Framer(framer_version, sender=role.peer, maximum_packet_size=maximum_packet_size)
+        # A Server learns the version from CONNECT, a Client knows it when it has sent one.
+        first = None if role is Role.SERVER else ProtocolVersion.V5
+        self._framer = Framer(first, sender=role.peer, maximum_packet_size=maximum_packet_size)
 
     # -- what we send ---------------------------------------------------------------------------------------------
 
@@ -270,8 +271,8 @@ class Lifecycle:
         self._writer.version = ProtocolVersion.V5 if level >= ProtocolVersion.V5 else ProtocolVersion.V3_1_1
         if level >= ProtocolVersion.V5:
             self._queue_farewell(ConnAck, _P.CONNACK, reason_code, properties)
-        elif reason_code in _RETURN_CODES:
-            self._writer.queue(ConnAck(False, _RETURN_CODES[reason_code]))
+        elif (code := _RETURN_CODES.get(reason_code)) is not None:
+            self._writer.queue(ConnAck(False, code))
 
     def _queue_farewell(
         self, packet: Callable[..., Packet], kind: PacketType, reason_code: int, properties: dict[str, Any]

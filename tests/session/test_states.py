@@ -1,0 +1,82 @@
+"""Who may send what when: every role, state and packet has a defined answer."""
+
+from __future__ import annotations
+
+import pytest
+
+from mqttws.conformance import statements
+from mqttws.errors import LocalProtocolError
+from mqttws.session.states import TRANSITIONS, State, StateTable
+from mqttws.vocabulary import PacketType, ProtocolVersion, Role
+
+EVERYTHING = [
+    pytest.param(role, state, packet, id=f"{role.value}-{state.name}-{packet.name}")
+    for role in Role
+    for state in TRANSITIONS[role]
+    for packet in PacketType
+]
+
+
+def table_in(role: Role, state: State, version: ProtocolVersion = ProtocolVersion.V5) -> StateTable:
+    table = StateTable()
+    table.version = version
+    table.authentication_method = "m"
+    table.states[role] = state
+    return table
+
+
+@pytest.mark.parametrize(("role", "state", "packet"), EVERYTHING)
+def test_each_packet_is_let_pass_or_refused_in_each_state(role: Role, state: State, packet: PacketType) -> None:
+    table = table_in(role, state)
+    if packet in TRANSITIONS[role][state]:
+        table.check(role, packet)
+        table.advance(role, packet)
+        assert table.states[role] is TRANSITIONS[role][state][packet]
+    else:
+        with pytest.raises(LocalProtocolError, match=f"{packet.name} from the {role.name.title()} while {state.name}"):
+            table.check(role, packet)
+        assert table.states[role] is state
+
+
+@pytest.mark.parametrize("version", ProtocolVersion)
+@pytest.mark.parametrize(("role", "state", "packet"), EVERYTHING)
+def test_statements_cited_exist_in_the_version_in_force(
+    role: Role, state: State, packet: PacketType, version: ProtocolVersion
+) -> None:
+    table = table_in(role, state, version)
+    if packet in TRANSITIONS[role][state]:
+        return
+    with pytest.raises(LocalProtocolError) as caught:
+        table.check(role, packet)
+    assert caught.value.version == version
+    assert caught.value.statement in {None, *(item["id"] for item in statements(version))}
+
+
+def test_connect_and_connack_move_both_ends() -> None:
+    table = StateTable()
+    table.advance(Role.CLIENT, PacketType.CONNECT)
+    assert table.states == {Role.CLIENT: State.EAGER, Role.SERVER: State.ANSWERING}
+    table.advance(Role.SERVER, PacketType.CONNACK)
+    assert table.states == {Role.CLIENT: State.OPEN, Role.SERVER: State.OPEN}
+
+
+@pytest.mark.parametrize("sender", Role)
+def test_disconnect_closes_both_ends(sender: Role) -> None:
+    table = table_in(Role.CLIENT, State.OPEN)
+    table.states[Role.SERVER] = State.OPEN
+    table.advance(sender, PacketType.DISCONNECT)
+    assert set(table.states.values()) == {State.CLOSED}
+
+
+@pytest.mark.parametrize(("sender", "statement"), [(Role.CLIENT, "MQTT-4.12.0-7"), (Role.SERVER, "MQTT-4.12.0-6")])
+def test_auth_needs_an_authentication_method(sender: Role, statement: str) -> None:
+    table = table_in(sender, State.OPEN)
+    table.authentication_method = None
+    with pytest.raises(LocalProtocolError) as caught:
+        table.check(sender, PacketType.AUTH)
+    assert caught.value.statement == statement
+
+
+def test_a_3_1_1_server_has_no_disconnect() -> None:
+    with pytest.raises(LocalProtocolError, match=r"which 3\.1\.1 does not know"):
+        table_in(Role.SERVER, State.OPEN, ProtocolVersion.V3_1_1).check(Role.SERVER, PacketType.DISCONNECT)
