@@ -1,0 +1,78 @@
+"""From an address to a byte stream: TCP, and TLS on top of it.
+
+All addresses of a name are tried, the next one starting before the last has failed (RFC 8305, trio's own). Whatever
+goes wrong on the way is one :class:`~mqttws.errors.ConnectionLost` of one line, with the cause attached.
+"""
+
+from __future__ import annotations
+
+import ssl
+from socket import gaierror
+
+import trio
+
+from mqttws.errors import ConnectionLost
+
+__all__ = ["dial"]
+
+
+async def dial(
+    host: str, port: int, *, secure: bool = False, ssl_context: ssl.SSLContext | None = None
+) -> trio.abc.Stream:
+    """Open a stream to ``host`` (a name or a bare IP address); ``secure`` puts TLS on it and completes its handshake.
+
+    Without ``ssl_context`` the system's certificates decide whom to trust, and the host name is verified. A context of
+    the caller's is used as it is. Waits without bound: the caller sets the deadline. Raises
+    :class:`~mqttws.errors.ConnectionLost`; nothing is left open then, nor when cancelled.
+    """
+    where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    try:
+        stream: trio.abc.Stream = await trio.open_tcp_stream(host, port)
+    except (gaierror, UnicodeError) as error:  # a label of a name that is empty or too long is no Unicode for IDNA
+        raise ConnectionLost(f"cannot find the host {host}: {_words(error)}") from error
+    except OSError as error:
+        raise ConnectionLost(f"cannot connect to {where}: {_reason(error)}") from error
+    if not secure:
+        return stream
+    context = ssl_context if ssl_context is not None else _default_context()
+    # https_compatible: Servers close without waiting for our close_notify, and Close frames tell an orderly end.
+    tls = trio.SSLStream(stream, context, server_hostname=host, https_compatible=True)
+    try:
+        await tls.do_handshake()
+    except trio.BrokenResourceError as error:
+        await trio.aclose_forcefully(stream)
+        raise ConnectionLost(f"no TLS connection to {where}: {_tls_reason(error.__cause__)}") from error
+    except BaseException:
+        await trio.aclose_forcefully(stream)
+        raise
+    return tls
+
+
+def _default_context() -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+def _reason(error: OSError) -> str:
+    """What the attempts failed of, each reason once."""
+    group = error.__cause__
+    causes = group.exceptions if isinstance(group, ExceptionGroup) else (error,)
+    return ", ".join(dict.fromkeys(_words(cause) for cause in causes))
+
+
+def _words(error: BaseException) -> str:
+    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return text or type(error).__name__
+
+
+def _tls_reason(error: BaseException | None) -> str:
+    match error:
+        case ssl.SSLCertVerificationError():
+            return f"the certificate is not trusted: {error.verify_message}"
+        case ssl.SSLError() if error.reason:
+            return error.reason.replace("_", " ").lower()
+        case None:
+            return "the Server closed the connection"
+        case _:
+            return _words(error)
