@@ -2,7 +2,127 @@
 
 ``mqttws.codec`` and ``mqttws.session`` are the sans-IO core, ``mqttws.link`` is a whole wire without I/O,
 ``mqttws.open_client`` the trio client and ``mqttws.endpoint`` a local endpoint that behaves like Azure Web PubSub's.
-What needs trio is loaded when it is first asked for, so that the core stays as light as it looks.
+Every name here is loaded when it is first asked for, so that the core stays as light as it looks: only the client and
+the endpoint need trio.
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mqttws.client import (
+        Access,
+        Client,
+        ClientState,
+        Deadlines,
+        Message,
+        Messages,
+        PublishResult,
+        Receipt,
+        open_client,
+    )
+    from mqttws.codec import Subscription, Will
+    from mqttws.endpoint import open_endpoint
+    from mqttws.errors import (
+        ConnectionLost,
+        ConnectRefused,
+        HandshakeRefused,
+        LocalProtocolError,
+        MalformedPacket,
+        MqttError,
+        ProtocolError,
+        PublishRefused,
+        QueueFull,
+        RemoteProtocolError,
+        ServerDisconnected,
+        SessionLost,
+        SubscribeRefused,
+    )
+    from mqttws.session import MemoryStore
+    from mqttws.vocabulary import ProtocolVersion, QoS, ReasonCode, RetainHandling
+
 __version__ = "0.1.0"
+
+#: The public names, by the room that they live in.
+_ROOMS = {
+    "client": (
+        "Access",
+        "Client",
+        "ClientState",
+        "Deadlines",
+        "Message",
+        "Messages",
+        "PublishResult",
+        "Receipt",
+        "open_client",
+    ),
+    "codec": ("Subscription", "Will"),
+    "endpoint": ("open_endpoint",),
+    "errors": (
+        "ConnectRefused",
+        "ConnectionLost",
+        "HandshakeRefused",
+        "LocalProtocolError",
+        "MalformedPacket",
+        "MqttError",
+        "ProtocolError",
+        "PublishRefused",
+        "QueueFull",
+        "RemoteProtocolError",
+        "ServerDisconnected",
+        "SessionLost",
+        "SubscribeRefused",
+    ),
+    "session": ("MemoryStore",),
+    "vocabulary": ("ProtocolVersion", "QoS", "ReasonCode", "RetainHandling"),
+}
+_ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
+
+__all__ = [
+    "Access",
+    "Client",
+    "ClientState",
+    "ConnectRefused",
+    "ConnectionLost",
+    "Deadlines",
+    "HandshakeRefused",
+    "LocalProtocolError",
+    "MalformedPacket",
+    "MemoryStore",
+    "Message",
+    "Messages",
+    "MqttError",
+    "ProtocolError",
+    "ProtocolVersion",
+    "PublishRefused",
+    "PublishResult",
+    "QoS",
+    "QueueFull",
+    "ReasonCode",
+    "Receipt",
+    "RemoteProtocolError",
+    "RetainHandling",
+    "ServerDisconnected",
+    "SessionLost",
+    "SubscribeRefused",
+    "Subscription",
+    "Will",
+    "__version__",
+    "open_client",
+    "open_endpoint",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name from its room (PEP 562); from then on it is a plain attribute."""
+    try:
+        room = _ROOM_OF[name]
+    except KeyError:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None
+    value = getattr(import_module(f"{__name__}.{room}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,126 @@
+"""``open_client``: the block that a client lives in."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+import trio
+
+from mqttws import transport
+from mqttws.client.client import Client
+from mqttws.client.lifetime import Lifetime
+from mqttws.client.options import MIB, Deadlines, Dial, Options, UrlSource
+from mqttws.client.outgoing import Outgoing
+from mqttws.client.profile import ProfileName
+from mqttws.codec import Will
+from mqttws.codec.properties import ConnectProperties
+from mqttws.session import Store
+
+__all__ = ["open_client"]
+
+
+@asynccontextmanager
+async def open_client(
+    url: UrlSource,
+    *,
+    version: int = 5,
+    client_id: str | None = None,
+    clean_start: bool | None = None,
+    session_expiry_interval: int | None = None,
+    keep_alive: int = 60,
+    username: str | None = None,
+    password: bytes | str | None = None,
+    will: Will | None = None,
+    properties: ConnectProperties | None = None,
+    headers: Sequence[tuple[str, str]] = (),
+    ssl_context: ssl.SSLContext | None = None,
+    dial: Dial = transport.dial,
+    deadlines: Deadlines | None = None,
+    store: Store | None = None,
+    profile: ProfileName = "auto",
+    receive_maximum: int = 100,
+    maximum_packet_size: int = MIB,
+    send_queue: int = 1_000,
+    send_queue_bytes: int = 16 * MIB,
+) -> AsyncIterator[Client]:
+    """Connect to a Server, and disconnect when the block is left.
+
+    ``url``
+        ``ws://…`` or ``wss://…``, or a function that is awaited for one, or for an :class:`Access` with headers.
+    ``version``
+        5 or 4 (3.1.1).
+    ``client_id``
+        None: 20 random letters and digits. "": the Server assigns one.
+    ``clean_start``
+        None: True, or False with a ``store``. False without a store says that the client holds an empty Session: the
+        Server may resume its own, and ``client.session_present`` tells whether it did.
+    ``session_expiry_interval``
+        Seconds for which the Server is asked to keep the Session after the connection. None: 30 with a ``store``, else
+        0. 3.1.1 has no such number: 0 means CleanSession 1, any other CleanSession 0; a clean start with a Session that
+        is kept connects twice there, once with CleanSession 1 to end the old Session.
+    ``keep_alive``
+        Seconds; 0 turns it off. The Server may impose its own in 5.0.
+    ``password``
+        Text is sent as UTF-8.
+    ``headers``
+        Added to the WebSocket handshake, for instance ``("Authorization", "Bearer …")``.
+    ``ssl_context``
+        For ``wss://``; None trusts the system's certificates and verifies the host name.
+    ``dial``
+        Opens the byte stream in place of TCP and TLS: a tunnel, a Unix socket, a wire in memory.
+    ``store``
+        Keeps exchanges at QoS 1 and 2: opened again with the same store and client id, they go on where they stopped.
+    ``profile``
+        ``"webpubsub"`` refuses before sending what Azure Web PubSub does not take, and publishes at QoS 1 by default;
+        ``"mqtt"`` does neither; ``"auto"`` goes by the URL's path.
+    ``receive_maximum``, ``maximum_packet_size``
+        How many QoS 1 and 2 messages the Server may send without an acknowledgement, and bytes of each packet: what the
+        application has not consumed takes at most their product. 3.1.1 has no Receive Maximum; there the product is
+        where the client stops reading.
+    ``send_queue``, ``send_queue_bytes``
+        Bounds on QoS 1 and 2 messages published and not yet completed.
+
+    Entering raises :class:`ValueError` or :class:`~mqttws.errors.LocalProtocolError` for what cannot be sent,
+    :class:`~mqttws.errors.HandshakeRefused`, :class:`~mqttws.errors.ConnectRefused`,
+    :class:`~mqttws.errors.ConnectionLost` and whatever else the Server ends the connection with. Later the same errors
+    come out of every call that waits or is made after the end: nothing else ends the block. Left without an
+    exception, the block waits ``deadlines.linger`` seconds for exchanges under way, sends DISCONNECT 0x00, and then
+    raises the failure of a ``publish_soon`` whose receipt nobody has waited for. Left by an exception it sends
+    DISCONNECT 0x04 (3.1.1: closes without DISCONNECT), so that the Will is published, and raises that exception.
+    """
+    options = Options(
+        version=version,
+        client_id=client_id,
+        clean_start=clean_start,
+        session_expiry_interval=session_expiry_interval,
+        keep_alive=keep_alive,
+        username=username,
+        password=password,
+        will=will,
+        properties=properties,
+        headers=headers,
+        ssl_context=ssl_context,
+        dial=dial,
+        deadlines=deadlines if deadlines is not None else Deadlines(),
+        store=store,
+        receive_maximum=receive_maximum,
+        maximum_packet_size=maximum_packet_size,
+    )
+    life = Lifetime(url, options, profile, Outgoing(send_queue, send_queue_bytes))
+    error: BaseException | None = None
+    # The block's exception is kept out of the nursery, which would wrap it in a group, and raised again behind it. The
+    # client's own tasks raise nothing but bugs, and errors of the store.
+    async with trio.open_nursery() as nursery:
+        try:
+            await life.open(nursery)
+            yield Client(life)
+            await life.finish()
+        except BaseException as raised:  # noqa: BLE001 - raised again below
+            error = raised
+        await life.leave(failed=error is not None)
+        nursery.cancel_scope.cancel()
+    if error is not None:
+        raise error
+    life.raise_unseen_failure()
