@@ -59,12 +59,15 @@ class Lifecycle:
         self._send_connack(peer, ConnAck(False, refused.reason_code, properties), now)
 
     def _send_connack(self, peer: Peer, connack: ConnAck, now: float) -> bool:
-        """False if the Client's Maximum Packet Size leaves no room for CONNACK, which ends the connection."""
+        """False if the Client's Maximum Packet Size leaves no room for CONNACK, which ends the connection.
+
+        A CONNACK of five bytes with the code for that may still fit.
+        """
         try:
             peer.connection.send(connack, now)
         except LocalProtocolError as error:
             self._log(peer, "ConnectionAborted", f"CONNACK cannot be sent: {error}")
-            peer.connection.close(now)
+            peer.dismiss(now, ReasonCode.PACKET_TOO_LARGE)
             return False
         return True
 

@@ -1,0 +1,224 @@
+"""Rows 1 to 18 of the emulation contract, as far as they can be judged without a socket."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from mqttws.endpoint import Admission, Door, Refusal, Service
+from mqttws.endpoint.handshake import local_audiences
+from mqttws.webpubsub import Roles, make_token
+
+KEY = "k" * 44
+SECONDARY = "s" * 44
+ENDPOINT = "http://127.0.0.1:8080"
+NOW = 1_700_000_000.0
+PATH = "/clients/mqtt/hubs/chat"
+
+
+def token(audience: str = ENDPOINT + PATH, key: str = KEY, **options: Any) -> str:
+    return make_token(key, audience, now=NOW, **options)
+
+
+def judge(
+    path: str = PATH,
+    query: str | None = None,
+    headers: tuple[tuple[str, str], ...] = (),
+    subprotocols: tuple[str, ...] = ("mqtt",),
+    *,
+    connections: int = 0,
+    hubs: tuple[str, ...] | None = None,
+    **settings: Any,
+) -> Admission | Refusal:
+    door = Door(Service(**settings), ENDPOINT, (KEY, SECONDARY), hubs)
+    asked = f"access_token={token()}" if query is None else query
+    return door.judge(path, asked, headers, subprotocols, connections=connections, now=NOW)
+
+
+def refused(*args: Any, **kwargs: Any) -> Refusal:
+    verdict = judge(*args, **kwargs)
+    assert isinstance(verdict, Refusal)
+    assert verdict.body == verdict.text.encode() + b"\n"
+    return verdict
+
+
+def admitted(*args: Any, **kwargs: Any) -> Admission:
+    verdict = judge(*args, **kwargs)
+    assert isinstance(verdict, Admission), verdict
+    return verdict
+
+
+def test_row_1_a_valid_token_opens_its_hub() -> None:
+    assert admitted().hub == "chat"
+
+
+def test_row_2_the_token_may_stand_in_the_header() -> None:
+    assert admitted(query="", headers=(("Authorization", f"Bearer {token()}"),))
+    assert admitted(query="a=b", headers=(("authorization", f"bEARER  {token()}"),))
+
+
+def test_row_2_the_query_comes_first() -> None:
+    good = (("authorization", f"Bearer {token()}"),)
+    assert refused(query="access_token=nonsense", headers=good).status == 401
+
+
+def test_row_3_without_a_token_401_says_where_it_belongs() -> None:
+    verdict = refused(query="")
+    assert verdict.status == 401
+    assert "access_token=" in verdict.text
+    assert "Bearer" in verdict.text
+    assert ("www-authenticate", "Bearer") in verdict.all_headers
+    assert refused(query="access_token=").status == 401
+    assert refused(query="", headers=(("authorization", "Basic abc"),)).status == 401
+    assert refused(query="", headers=(("authorization", "Bearer"),)).status == 401
+
+
+def test_row_4_anonymous_clients_have_no_roles() -> None:
+    admission = admitted(query="", anonymous=True)
+    assert not admission.grants.may_publish("a")
+    assert not admission.grants.may_subscribe("a")
+    assert admission.user_id is None
+
+
+def test_row_4_a_bad_token_is_not_anonymous() -> None:
+    assert refused(query="access_token=nonsense", anonymous=True).status == 401
+
+
+@pytest.mark.parametrize(
+    ("bad", "words"),
+    [
+        (token(key="x" * 44), "not signed with this service's access key"),
+        (make_token(KEY, ENDPOINT + PATH, now=NOW - 7200, lifetime=60), "expired"),
+        ("a.b.c", "no JSON Web Token"),
+        (token(claims={"exp": None}), "no expiry"),
+    ],
+    ids=["other key", "expired", "no token", "row 10: no expiry"],
+)
+def test_row_5_and_10_bad_tokens_get_401_with_the_reason(bad: str, words: str) -> None:
+    verdict = refused(query=f"access_token={bad}")
+    assert verdict.status == 401
+    assert words in verdict.text
+    assert bad not in verdict.text
+
+
+def test_row_6_the_secondary_key_counts() -> None:
+    assert admitted(query=f"access_token={token(key=SECONDARY)}")
+
+
+@pytest.mark.parametrize(
+    "audience",
+    [
+        "http://127.0.0.1:8080/client/hubs/chat",
+        "http://127.0.0.1:8080/clients/mqtt/hubs/other",
+        "ws://127.0.0.1:8080/clients/mqtt/hubs/chat",
+        "http://localhost:8080/clients/mqtt/hubs/chat",
+        "http://127.0.0.1:9090/clients/mqtt/hubs/chat",
+    ],
+    ids=["row 15: native path", "other hub", "ws", "other name", "other port"],
+)
+def test_row_7_another_audience_gets_401_with_expected_and_actual(audience: str) -> None:
+    verdict = refused(query=f"access_token={token(audience)}")
+    assert verdict.status == 401
+    assert verdict.text.startswith("Failed to validate audience.")
+    assert f"Expected Audiences: {ENDPOINT}{PATH}" in verdict.text
+    assert f"Actual Audiences: {audience}" in verdict.text
+
+
+def test_row_8_the_lenient_switch_takes_ws_and_local_names_but_not_another_hub_or_port() -> None:
+    for audience in ("ws://127.0.0.1:8080", "https://localhost:8080", "wss://[::1]:8080"):
+        assert admitted(query=f"access_token={token(audience + PATH)}", lenient_audience=True)
+    for audience in (ENDPOINT + "/clients/mqtt/hubs/other", "http://localhost:9" + PATH, "http://example.org" + PATH):
+        assert refused(query=f"access_token={token(audience)}", lenient_audience=True).status == 401
+
+
+def test_row_8_an_endpoint_without_a_port_has_audiences_without_one() -> None:
+    assert "ws://localhost" in local_audiences("https://example.org")
+    assert "wss://example.org" in local_audiences("https://example.org")
+    assert "https://example.org" not in local_audiences("https://example.org")
+
+
+def test_row_9_an_expired_token_counts_within_the_skew() -> None:
+    late = make_token(KEY, ENDPOINT + PATH, now=NOW - 120, lifetime=60)
+    assert admitted(query=f"access_token={late}")
+    assert refused(query=f"access_token={late}", clock_skew=30.0).status == 401
+
+
+@pytest.mark.parametrize("hub", ["1chat", "", "a/b", "a%20b", "x" * 129, "%00"])
+def test_row_11_an_invalid_hub_name_gets_400(hub: str) -> None:
+    assert refused(f"/clients/mqtt/hubs/{hub}").status == 400
+
+
+def test_row_11_a_percent_encoded_hub_name_is_decoded() -> None:
+    asked = token(f"{ENDPOINT}/clients/mqtt/hubs/a,b[1]")
+    assert admitted("/clients/mqtt/hubs/a,b%5B1%5D", query=f"access_token={asked}").hub == "a,b[1]"
+
+
+@pytest.mark.parametrize("path", ["/", "/client/hubs/chat", "/clients/mqtt/hub/chat", "/clients/mqtt/hubs", ""])
+def test_row_12_another_path_gets_404_that_names_the_right_one(path: str) -> None:
+    verdict = refused(path)
+    assert verdict.status == 404
+    assert "/clients/mqtt/hubs/{hub}" in verdict.text
+
+
+def test_a_hub_that_is_not_configured_gets_404_by_name() -> None:
+    verdict = refused(hubs=("other",))
+    assert verdict.status == 404
+    assert "'chat'" in verdict.text
+    assert "other" not in verdict.text
+    assert admitted(hubs=("other", "chat"))
+
+
+def test_row_14_the_subprotocol_mqtt_has_to_be_offered() -> None:
+    assert refused(subprotocols=()).status == 400
+    assert refused(subprotocols=("mqttv3.1",)).status == 400
+    assert admitted(subprotocols=("mqttv3.1", "mqtt")).warnings == ()
+
+
+def test_row_14_the_lenient_switch_lets_it_pass_with_a_warning() -> None:
+    assert "no subprotocol" in admitted(subprotocols=(), lenient_subprotocol=True).warnings[0]
+
+
+def test_row_16_beyond_the_connection_limit_there_is_429() -> None:
+    assert admitted(connections=9, connection_limit=10)
+    verdict = refused(connections=10, connection_limit=10)
+    assert verdict.status == 429
+    assert verdict.text == "Connection count reaches limit"
+    assert ("retry-after", "1") in verdict.all_headers
+
+
+def test_row_16_a_stranger_does_not_learn_of_the_limit() -> None:
+    assert refused(query="", connections=10, connection_limit=10).status == 401
+
+
+def test_row_17_an_invalid_group_name_gets_400() -> None:
+    bad = token(claims={"webpubsub.group": [" "]})
+    assert refused(query=f"access_token={bad}").status == 400
+
+
+def test_row_18_the_short_group_claim_counts_with_a_warning() -> None:
+    admission = admitted(query=f"access_token={token(claims={'group': ['g1']})}")
+    assert admission.groups == ("g1",)
+    assert "webpubsub.group" in admission.warnings[0]
+
+
+def test_rows_40_and_41_user_id_roles_and_groups_come_from_the_token() -> None:
+    asked = token(user_id="u1", roles=[*Roles.publish("a"), "strange"], groups=["g1", "g2"])
+    admission = admitted(query=f"access_token={asked}")
+    assert admission.user_id == "u1"
+    assert admission.groups == ("g1", "g2")
+    assert admission.grants.may_publish("a")
+    assert not admission.grants.may_subscribe("a")
+    assert "strange" in admission.warnings[0]
+
+
+def test_origins_are_checked_only_if_there_is_a_list_and_a_header() -> None:
+    page = (("Origin", "https://evil.example"),)
+    assert admitted(headers=page)
+    assert admitted(origins=frozenset({"https://good.example"}))
+    assert refused(headers=page, origins=frozenset({"https://good.example"})).status == 403
+    assert admitted(headers=page, origins=frozenset({"https://evil.example"}))
+
+
+def test_a_query_of_very_many_parameters_is_refused() -> None:
+    assert refused(query="&".join(f"p{n}=1" for n in range(101))).status == 400
