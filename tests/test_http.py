@@ -30,7 +30,8 @@ def read_request(data: bytes, sizes: list[int] | None = None, limits: Limits | N
 
 def cut(data: bytes, sizes: list[int]) -> list[bytes]:
     """The bytes in portions of these sizes, used in turn."""
-    chunks, position = [], 0
+    chunks: list[bytes] = []
+    position = 0
     for size in itertools.cycle(sizes):
         if position >= len(data):
             return chunks
@@ -39,7 +40,7 @@ def cut(data: bytes, sizes: list[int]) -> list[bytes]:
     return chunks
 
 
-def test_a_request_is_read_with_its_target_and_headers():
+def test_a_request_is_read_with_its_target_and_headers() -> None:
     request = read_request(GET)
     assert isinstance(request, Request)
     assert (request.method, request.path, request.query, request.version) == ("GET", "/a", "b=c", "1.1")
@@ -59,12 +60,12 @@ def test_a_request_is_read_with_its_target_and_headers():
         ("/x?u=http://y/z", "/x", "u=http://y/z"),
     ],
 )
-def test_the_target_is_split_in_origin_and_in_absolute_form(target: str, path: str, query: str):
+def test_the_target_is_split_in_origin_and_in_absolute_form(target: str, path: str, query: str) -> None:
     request = Request("GET", target)
     assert (request.path, request.query) == (path, query)
 
 
-def test_a_body_is_read_by_length_and_in_chunks():
+def test_a_body_is_read_by_length_and_in_chunks() -> None:
     counted = read_request(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello")
     chunked = read_request(
         b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n", [1]
@@ -124,11 +125,11 @@ LIMITS = Limits(head=200, line=80, headers=4, body=10)
     ],
 )
 @pytest.mark.parametrize("size", [1, 7, 100_000])
-def test_what_is_no_request_is_refused_alike_in_any_portions(data: bytes, answer: str, size: int):
+def test_what_is_no_request_is_refused_alike_in_any_portions(data: bytes, answer: str, size: int) -> None:
     assert read_request(data, [size], LIMITS) == answer
 
 
-def test_exactly_the_limits_are_allowed():
+def test_exactly_the_limits_are_allowed() -> None:
     line = b"GET /" + b"a" * (80 - 15) + b" HTTP/1.1\r"
     assert len(line) == 80
     head = line + b"\nHost: x\r\na: b\r\nc: " + b"d" * 40 + b"\r\ne: " + b"f" * 50 + b"\r\n\r\n"
@@ -140,7 +141,7 @@ def test_exactly_the_limits_are_allowed():
     assert isinstance(read_request(head.replace(b"\r\n", b"\n"), [3], LIMITS), Request)
 
 
-def test_a_fault_is_raised_again_and_holds_no_bytes():
+def test_a_fault_is_raised_again_and_holds_no_bytes() -> None:
     server = HttpServer(LIMITS)
     server.receive_data(b"GET /?access_token=SECRETSECRET bad\r\n\r\n")
     for _ in range(2):
@@ -152,17 +153,17 @@ def test_a_fault_is_raised_again_and_holds_no_bytes():
 
 
 @given(st.lists(st.integers(1, 40), min_size=1, max_size=6))
-def test_any_portions_give_the_same_request(sizes: list[int]):
+def test_any_portions_give_the_same_request(sizes: list[int]) -> None:
     data = b"POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 30\r\nB: c\r\n\r\n" + b"d" * 30
     assert read_request(data, sizes) == read_request(data)
 
 
 @given(st.binary(max_size=200), st.lists(st.integers(1, 40), min_size=1, max_size=4))
-def test_any_bytes_give_a_request_or_a_bad_message_in_any_portions(data: bytes, sizes: list[int]):
+def test_any_bytes_give_a_request_or_a_bad_message_in_any_portions(data: bytes, sizes: list[int]) -> None:
     assert read_request(data, sizes, LIMITS) == read_request(data, None, LIMITS)
 
 
-def test_requests_on_one_connection_follow_one_another():
+def test_requests_on_one_connection_follow_one_another() -> None:
     server = HttpServer()
     server.receive_data(GET + GET.replace(b"/a", b"/z"))
     first = server.next_request()
@@ -175,7 +176,7 @@ def test_requests_on_one_connection_follow_one_another():
     assert (first.path, second.path) == ("/a", "/z")
 
 
-def test_a_flood_of_requests_before_the_first_answer_is_refused():
+def test_a_flood_of_requests_before_the_first_answer_is_refused() -> None:
     server = HttpServer(LIMITS)
     server.receive_data(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
     assert server.next_request() is not None
@@ -184,7 +185,7 @@ def test_a_flood_of_requests_before_the_first_answer_is_refused():
         server.next_request()
 
 
-def test_a_client_that_leaves_inside_a_request_is_told_apart_from_one_that_leaves_between():
+def test_a_client_that_leaves_inside_a_request_is_told_apart_from_one_that_leaves_between() -> None:
     between, inside = HttpServer(), HttpServer()
     between.receive_eof()
     assert between.next_request() is None
@@ -195,7 +196,7 @@ def test_a_client_that_leaves_inside_a_request_is_told_apart_from_one_that_leave
         inside.next_request()
 
 
-def test_an_answer_says_its_length_and_type_and_whether_it_is_the_last():
+def test_an_answer_says_its_length_and_type_and_whether_it_is_the_last() -> None:
     server = HttpServer()
     server.receive_data(GET)
     server.next_request()
@@ -208,7 +209,7 @@ def test_an_answer_says_its_length_and_type_and_whether_it_is_the_last():
     assert server.must_close
 
 
-def test_answers_to_head_and_without_content_have_no_body():
+def test_answers_to_head_and_without_content_have_no_body() -> None:
     server = HttpServer()
     server.receive_data(b"HEAD / HTTP/1.1\r\nHost: x\r\n\r\n")
     server.next_request()
@@ -220,7 +221,7 @@ def test_answers_to_head_and_without_content_have_no_body():
     assert b"Content-Length" not in server.send(Response(204))
 
 
-def test_a_refusal_before_the_request_is_whole_ends_the_connection():
+def test_a_refusal_before_the_request_is_whole_ends_the_connection() -> None:
     server = HttpServer()
     server.receive_data(b"GET / HT")
     assert server.next_request() is None
@@ -237,7 +238,7 @@ def test_a_refusal_before_the_request_is_whole_ends_the_connection():
         Response(99),
     ],
 )
-def test_an_answer_that_http_forbids_is_our_own_fault_and_is_not_sent(response: Response):
+def test_an_answer_that_http_forbids_is_our_own_fault_and_is_not_sent(response: Response) -> None:
     server = HttpServer()
     server.receive_data(GET)
     server.next_request()
@@ -264,7 +265,7 @@ def answered(data: bytes, sizes: list[int] | None = None, *, method: str = "GET"
     return response
 
 
-def test_a_request_goes_out_and_its_answer_comes_in():
+def test_a_request_goes_out_and_its_answer_comes_in() -> None:
     client, server = HttpClient(), HttpServer()
     for number in range(2):
         server.receive_data(client.send(Request("POST", f"/{number}", (("Host", "x"),), b"ping")))
@@ -281,20 +282,20 @@ def test_a_request_goes_out_and_its_answer_comes_in():
 
 
 @pytest.mark.parametrize("size", [1, 5, 1000])
-def test_interim_answers_are_passed_over(size: int):
+def test_interim_answers_are_passed_over(size: int) -> None:
     data = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 \r\na: b\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
     response = answered(data, [size])
     assert response is not None
     assert (response.status, response.body) == (200, b"hi")
 
 
-def test_a_long_body_is_cut_at_the_limit():
+def test_a_long_body_is_cut_at_the_limit() -> None:
     response = answered(b"HTTP/1.1 403 No\r\nContent-Length: 1000\r\n\r\n" + b"a" * 300)
     assert response is not None
     assert (response.status, response.reason, response.body, response.truncated) == (403, "No", b"a" * 10, True)
 
 
-def test_a_body_may_end_with_the_connection_in_order_or_too_early():
+def test_a_body_may_end_with_the_connection_in_order_or_too_early() -> None:
     whole = answered(b"HTTP/1.1 503 Busy\r\n\r\nlater", eof=True)
     cut_short = answered(b"HTTP/1.1 503 Busy\r\nContent-Length: 9\r\n\r\nlate", eof=True)
     assert whole is not None
@@ -303,7 +304,7 @@ def test_a_body_may_end_with_the_connection_in_order_or_too_early():
     assert (cut_short.body, cut_short.truncated) == (b"late", True)
 
 
-def test_what_has_arrived_of_an_answer_can_be_had():
+def test_what_has_arrived_of_an_answer_can_be_had() -> None:
     client = HttpClient()
     client.send(Request("GET", "/", (("Host", "x"),)))
     assert client.partial is None
@@ -312,7 +313,7 @@ def test_what_has_arrived_of_an_answer_can_be_had():
     assert client.partial == Response(401, (("content-length", "9"),), b"no", "", True)
 
 
-def test_what_follows_a_switch_of_protocols_is_left_alone():
+def test_what_follows_a_switch_of_protocols_is_left_alone() -> None:
     client = HttpClient()
     client.expect_upgrade()
     client.receive_data(b"HTTP/1.1 101 x\r\nUpgrade: websocket\r\n\r\n\x82\x00")
@@ -322,7 +323,7 @@ def test_what_follows_a_switch_of_protocols_is_left_alone():
     assert client.trailing == b"\x82\x00"
 
 
-def test_an_upgrade_that_nobody_asked_for_is_no_answer():
+def test_an_upgrade_that_nobody_asked_for_is_no_answer() -> None:
     with pytest.raises(BadMessage):
         answered(b"HTTP/1.1 101 x\r\n\r\n")
 
@@ -330,7 +331,7 @@ def test_an_upgrade_that_nobody_asked_for_is_no_answer():
 @pytest.mark.parametrize(
     "data", [b"\x00", b"SSH-2.0-x\r\n\r\n", b"HTTP/1.1 200 OK\r\n" + b"a: b\r\n" * 9, b"HTTP/1.1 " + b"a" * 100]
 )
-def test_what_is_no_answer_is_refused_again_and_again(data: bytes):
+def test_what_is_no_answer_is_refused_again_and_again(data: bytes) -> None:
     client = HttpClient(LIMITS)
     client.send(Request("GET", "/", (("Host", "x"),)))
     client.receive_data(data)
@@ -340,7 +341,7 @@ def test_what_is_no_answer_is_refused_again_and_again(data: bytes):
 
 
 @given(st.binary(max_size=100), st.lists(st.integers(1, 20), min_size=1, max_size=4))
-def test_any_bytes_give_an_answer_or_a_bad_message(data: bytes, sizes: list[int]):
+def test_any_bytes_give_an_answer_or_a_bad_message(data: bytes, sizes: list[int]) -> None:
     def outcome(sizes: list[int]) -> str:
         try:
             return repr(answered(b"HTTP/1.1 2" + data, sizes))
@@ -359,13 +360,13 @@ def test_any_bytes_give_an_answer_or_a_bad_message(data: bytes, sizes: list[int]
         Request("GET", "/", ()),
     ],
 )
-def test_a_request_that_http_forbids_is_our_own_fault(request_: Request):
+def test_a_request_that_http_forbids_is_our_own_fault(request_: Request) -> None:
     with pytest.raises(LocalProtocolError) as caught:
         HttpClient().send(request_)
     assert "secret" not in str(caught.value)
 
 
-def test_no_repr_shows_a_secret():
+def test_no_repr_shows_a_secret() -> None:
     headers = (("authorization", "Bearer secret"), ("referer", "/?access_token=secret"), ("host", "x"))
     request = Request("GET", "/hub?access_token=secret", headers, b"secret")
     response = Response(302, (("Set-Cookie", "secret"), ("location", "/a?access_token=secret")), b"secret", "Found")

@@ -72,7 +72,8 @@ class Framing:
                 self.ping = bytes(event.payload)
             elif isinstance(event, WsprotoPong):
                 events.append(Pong(bytes(event.payload)))
-            elif isinstance(event, CloseConnection):
+            else:
+                assert isinstance(event, CloseConnection)
                 self._take_close(event, events)
             if self.over:
                 return
