@@ -64,7 +64,8 @@ def decode_connect(buf: bytes, pos: int, end: int, sender: Role | None) -> Conne
     """The body of a CONNECT of either version.
 
     Another protocol name or level is refused with 0x84 [MQTT-3.1.2-1, -2]. The error carries the version of the level,
-    or the nearest one, which is what its sender can be answered in. What does not fit the format breaks MQTT-3.1.4-1, if nothing more exact.
+    or the nearest one, which is what its sender can be answered in. What does not fit the format breaks MQTT-3.1.4-1,
+    if nothing more exact.
     """
     try:
         version, pos = _read_version(buf, pos, end)

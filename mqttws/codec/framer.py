@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from mqttws.codec.connect import Connect
-from mqttws.codec.dispatch import DECODERS, Packet, is_padded, padded, read_header, refusal
-from mqttws.codec.faults import in_version, settle
+from mqttws.codec.dispatch import DECODERS, Packet, read_header, refusal, refuse_padding
+from mqttws.codec.faults import settle
 from mqttws.codec.primitives import MAXIMUM_VARINT
 from mqttws.errors import MalformedPacket, RemoteProtocolError
 from mqttws.vocabulary import PacketType, ProtocolVersion, ReasonCode, Role
@@ -33,7 +33,7 @@ class Framer:
     """
 
     __slots__ = (
-        "_buffer", "_chunks", "_decoders", "_fault", "_pending", "_position", "_sender", "_version", "_wanted",
+        "_buffer", "_chunks", "_decoders", "_fault", "_later", "_position", "_sender", "_version", "_wanted",
         "expect_connect", "maximum_packet_size",
     )  # fmt: skip
 
@@ -45,10 +45,10 @@ class Framer:
         self.expect_connect = version is None
         self.maximum_packet_size = maximum_packet_size
         self._buffer = b""
-        self._position = 0  # of the next packet in the buffer
+        self._position = 0  # where the next packet starts in the buffer
         self._chunks: list[bytes] = []  # what came behind the buffer
-        self._pending = 0  # bytes from the position on, chunks included
-        self._wanted = 1  # that many are needed before it makes sense to look again
+        self._later = 0  # bytes in the chunks
+        self._wanted = 1  # so many bytes of the next packet are needed before it makes sense to look again
         self._fault: RemoteProtocolError | None = None
 
     @property
@@ -64,13 +64,13 @@ class Framer:
     @property
     def pending(self) -> int:
         """How many bytes are held: those of an unfinished packet, and of packets that nobody took yet."""
-        return self._pending
+        return len(self._buffer) - self._position + self._later
 
     def receive_data(self, data: bytes) -> None:
         """Store what came. Nothing is looked at before :meth:`packets`; after a fault it is dropped."""
         if data and self._fault is None:
             self._chunks.append(data if type(data) is bytes else bytes(data))
-            self._pending += len(data)
+            self._later += len(data)
 
     def packets(self) -> Iterator[Packet]:
         """The packets that are complete, one by one; then the fault, if one came behind them."""
@@ -85,76 +85,83 @@ class Framer:
         if self._fault is not None:
             raise self._fault.with_traceback(None)
         self._join()
-        position, size = self._position, len(self._buffer)
+        position, size = 0, len(self._buffer)
         try:
             while position < size:
                 header = read_header(self._buffer, position)
-                if header is None or sum(header) > size:
-                    raise MalformedPacket(
-                        f"the stream ends inside a packet, {size - position} bytes of which are here",
-                        version=self._version,
-                        offset=size - position,
-                    )
-                position = sum(header)
-        except MalformedPacket as error:
-            if error.field is None:
-                raise
+                stop = size + 1 if header is None else sum(header)
+                if stop > size:
+                    break
+                position = stop
+        except MalformedPacket:
+            return  # a fault inside the bytes, which packets() will raise in its turn
+        if position < size:
+            raise MalformedPacket(
+                f"the stream ends inside a packet, {size - position} bytes of which are here",
+                version=self._version,
+                offset=size - position,
+            )
 
     def _next(self) -> Packet | None:
         """The next packet, or None if it is not there yet."""
         if self._fault is not None:
             raise self._fault.with_traceback(None)
+        buf = self._buffer
+        start = self._position
         try:
-            while self._pending >= self._wanted:
-                buf, start = self._buffer, self._position
-                if len(buf) - start < self._wanted:
-                    self._join()
-                    buf, start = self._buffer, 0
+            while True:
+                held = len(buf) - start
+                if held < self._wanted:
+                    if held + self._later < self._wanted:
+                        return None
+                    buf, start = self._join(), 0
+                    held = len(buf)
                 first = buf[start]
                 decoder = self._decoders[first]
                 if decoder is None or (self.expect_connect and first != _CONNECT):
                     raise self._refusal(first, start)
-                if len(buf) - start < 2:
+                if held < 2:
                     self._wanted = 2
                     continue
-                length, body = buf[start + 1], start + 2
+                length = buf[start + 1]
+                body = start + 2
                 if length >= 0x80:
                     header = read_header(buf, start)
                     if header is None:
-                        self._wanted = len(buf) - start + 1
+                        self._wanted = held + 1
                         continue
                     length, body = header
-                    if first != _CONNECT and self._version != 4 and is_padded(buf, start, body):
-                        raise padded(start)
                 stop = body + length
-                if stop - start > self.maximum_packet_size or self.expect_connect:
-                    self._check_size(stop - start, start)
-                if stop > len(buf):
-                    self._wanted = stop - start
+                size = stop - start
+                if size > self.maximum_packet_size or self.expect_connect:
+                    self._check_size(size, start)
+                if size > held:
+                    self._wanted = size
                     continue
+                if body - start > 2:
+                    refuse_padding(buf, start, body, self._version or ProtocolVersion.V5)
                 packet: Packet = decoder(buf, body, stop, self._sender)
-                if isinstance(packet, Connect):
-                    self._connected(packet, start, shortest=not is_padded(buf, start, body))
                 self._position = stop
-                self._pending -= stop - start
                 self._wanted = 1
+                if first == _CONNECT:
+                    self._connected(packet)
                 return packet
         except RemoteProtocolError as error:
             self._fault = settle(error, self._version, start)
-            self._buffer, self._position, self._pending = b"", 0, 0
+            self._buffer, self._position, self._later = b"", 0, 0
             self._chunks.clear()
             raise self._fault from None
-        return None
 
-    def _join(self) -> None:
-        """Make one buffer of what is left of the old one and the chunks; each byte is moved at most twice."""
+    def _join(self) -> bytes:
+        """Make one buffer of what is left of the old one and the chunks behind it; each byte is moved at most twice."""
         rest = self._buffer[self._position :]
         if rest or len(self._chunks) != 1:
             self._buffer = b"".join((rest, *self._chunks))
         else:
             self._buffer = self._chunks[0]
-        self._position = 0
+        self._position = self._later = 0
         self._chunks.clear()
+        return self._buffer
 
     def _refusal(self, first: int, start: int) -> RemoteProtocolError:
         """Why this byte cannot begin the next packet."""
@@ -174,11 +181,8 @@ class Framer:
                 field="remaining_length",
             )
 
-    def _connected(self, packet: Connect, start: int, shortest: bool) -> None:
+    def _connected(self, packet: Packet) -> None:
         """Go on in the version of the CONNECT."""
-        if packet.version == ProtocolVersion.V5 and not shortest:
-            error = padded(start)
-            in_version(error, packet.version)
-            raise error
+        assert isinstance(packet, Connect)
         self.version = packet.version
         self.expect_connect = False
