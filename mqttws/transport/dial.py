@@ -6,6 +6,7 @@ goes wrong on the way is one :class:`~mqttws.errors.ConnectionLost` of one line,
 
 from __future__ import annotations
 
+import os
 import ssl
 from socket import gaierror
 
@@ -28,8 +29,10 @@ async def dial(
     where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     try:
         stream: trio.abc.Stream = await trio.open_tcp_stream(host, port)
-    except (gaierror, UnicodeError) as error:  # a label of a name that is empty or too long is no Unicode for IDNA
-        raise ConnectionLost(f"cannot find the host {host}: {_words(error)}") from error
+    except gaierror as error:
+        raise ConnectionLost(f"cannot find the host {host}: {error.strerror}") from error
+    except UnicodeError as error:  # a label that is empty or too long for IDNA
+        raise ConnectionLost(f"cannot find the host {host}: {error}") from error
     except OSError as error:
         raise ConnectionLost(f"cannot connect to {where}: {_reason(error)}") from error
     if not secure:
@@ -43,7 +46,8 @@ async def dial(
         await trio.aclose_forcefully(stream)
         raise ConnectionLost(f"no TLS connection to {where}: {_tls_reason(error.__cause__)}") from error
     except BaseException:
-        await trio.aclose_forcefully(stream)
+        with trio.CancelScope(shield=True):
+            await trio.aclose_forcefully(stream)
         raise
     return tls
 
@@ -58,12 +62,8 @@ def _reason(error: OSError) -> str:
     """What the attempts failed of, each reason once."""
     group = error.__cause__
     causes = group.exceptions if isinstance(group, ExceptionGroup) else (error,)
-    return ", ".join(dict.fromkeys(_words(cause) for cause in causes))
-
-
-def _words(error: BaseException) -> str:
-    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return text or type(error).__name__
+    # The system's own words where there are any: trio's repeat the address.
+    return ", ".join(dict.fromkeys(os.strerror(cause.errno) if cause.errno else str(cause) for cause in causes))
 
 
 def _tls_reason(error: BaseException | None) -> str:
@@ -72,7 +72,5 @@ def _tls_reason(error: BaseException | None) -> str:
             return f"the certificate is not trusted: {error.verify_message}"
         case ssl.SSLError() if error.reason:
             return error.reason.replace("_", " ").lower()
-        case None:
-            return "the Server closed the connection"
         case _:
-            return _words(error)
+            return "the Server has cut the connection"
