@@ -142,7 +142,7 @@ class Connection(Lifecycle):
 
     def handle_deadline(self, now: float) -> None:
         """Send the ping, or give up on the peer. Before its time it does nothing."""
-        if now < self.next_deadline():
+        if self.closed or now < self.next_deadline():
             return
         self._now = now
         if self._keep_alive is None:
@@ -178,17 +178,13 @@ class Connection(Lifecycle):
         self._now = now
         kind = packet.packet_type
         self._states.check(self.role, kind)
-        try:
-            if kind in SENDERS:
-                packet = SENDERS[kind](self, packet)
-                self._read()  # a CONNACK lets in what the Client has sent ahead of it
-            elif self._exchanges is None:
-                raise LocalProtocolError(f"{kind.name} before CONNACK, which settles what may be sent")
-            else:
-                packet = self._exchanges.send(packet)
-        except RemoteProtocolError as error:
-            self._fail(error)
-        return packet
+        if kind in SENDERS:
+            packet = SENDERS[kind](self, packet)
+            self._read()  # a CONNACK lets in what the Client has sent ahead of it
+            return packet
+        if self._exchanges is None:
+            raise LocalProtocolError(f"{kind.name} before CONNACK, which settles what may be sent")
+        return self._exchanges.send(packet)
 
     def acknowledge(self, publish: Publish, reason_code: int = 0, properties: Mapping[str, Any] | None = None) -> None:
         """The owner is done with a received message, whatever its QoS; call it once, in any order.

@@ -56,9 +56,3 @@ class Outbox:
         taken, self._ready = self._ready, []
         self.size -= sum(map(len, taken))
         return taken
-
-    def drop(self) -> None:
-        """The connection is gone: nothing can leave any more. The journal stays."""
-        self._ready.clear()
-        self._held.clear()
-        self.size = 0

@@ -96,8 +96,8 @@ class SessionState:
                 del self.outgoing[packet_id]
             case IncomingStored(packet_id):
                 self.incoming.add(packet_id)
-            case IncomingEnded(packet_id):
-                self.incoming.discard(packet_id)
+            case _:
+                self.incoming.discard(change.packet_id)
 
 
 class Store(Protocol):

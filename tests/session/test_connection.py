@@ -30,7 +30,7 @@ from mqttws.errors import (
     RemoteProtocolError,
     ServerDisconnected,
 )
-from mqttws.session import Closed, Connection, Event, Session, SessionStarted
+from mqttws.session import Closed, Connection, Event, Limits, Session, SessionStarted
 from mqttws.vocabulary import ProtocolVersion, QoS, ReasonCode, Role
 from tests.pair import Pair, publishes
 
@@ -112,6 +112,23 @@ def test_nothing_but_connect_goes_first() -> None:
     with pytest.raises(LocalProtocolError) as caught:
         Connection(Role.CLIENT).send(PingReq(), 0)
     assert caught.value.statement == "MQTT-3.1.0-1"
+
+
+def test_a_ping_may_go_ahead_of_connack() -> None:
+    client = Connection(Role.CLIENT)
+    client.send(Connect(client_id="c"), 0)
+    client.data_to_send(0)
+    client.send(PingReq(), 0)
+    assert client.data_to_send(0) == encode(PingReq())
+
+
+def test_limits_are_those_of_the_peer() -> None:
+    said: Any = {"receive_maximum": 3, "maximum_packet_size": 99, "maximum_qos": 0, "retain_available": 0}
+    pair = Pair().connect(connack=ConnAck(properties=said))
+    limits = pair.client.limits
+    assert (limits.receive_maximum, limits.maximum_packet_size) == (3, 99)
+    assert (limits.maximum_qos, limits.retain_available) == (QoS.AT_MOST_ONCE, False)
+    assert pair.server.limits == Limits()
 
 
 def test_a_client_waits_for_connack_before_it_sends_messages() -> None:
@@ -305,6 +322,12 @@ class TestClose:
         pair = Pair().connect()
         pair.client.close(0, ReasonCode.SESSION_TAKEN_OVER)
         assert decode(pair.client.data_to_send(0)) == Disconnect(ReasonCode.UNSPECIFIED_ERROR)
+
+    def test_properties_that_a_farewell_cannot_have_are_refused(self) -> None:
+        pair = Pair().connect()
+        with pytest.raises(LocalProtocolError):
+            pair.client.close(0, 0, {"content_type": "x"})
+        assert pair.client.is_open
 
     @pytest.mark.parametrize(("code", "said"), [(0, b"\xe0\x00"), (4, b"")])
     def test_a_3_1_1_client_can_only_say_goodbye(self, code: int, said: bytes) -> None:

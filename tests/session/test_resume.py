@@ -139,21 +139,6 @@ class TestSender:
         client = again(session, connack={"maximum_packet_size": 3})
         assert client.events()[-1].error.reason_code is ReasonCode.PACKET_TOO_LARGE  # type: ignore[union-attr]
 
-    def test_no_room_for_pubrel_ends_a_servers_connection_too(self) -> None:
-        session = Session(SessionState(outgoing={1: (Publish("a", b"", TWICE, packet_id=1), True)}))
-        server = Connection(Role.SERVER)
-        tiny: Any = {"maximum_packet_size": 5}
-        server.receive_data(encode(Connect(client_id="c", clean_start=False, properties=tiny)), 0)
-        server.attach(session)
-        server.send(ConnAck(True), 0)
-        assert not server.closed
-        tiny["maximum_packet_size"] = 3
-        server = Connection(Role.SERVER)
-        server.receive_data(encode(Connect(client_id="c", clean_start=False, properties=tiny)), 0)
-        server.attach(session)
-        with pytest.raises(Exception, match="Maximum Packet Size is 3"):
-            server.send(ConnAck(True), 0)
-
     def test_an_alias_does_not_outlive_its_connection(self) -> None:
         session = Session()
         pair = Pair(client_session=session).connect(
