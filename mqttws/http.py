@@ -123,7 +123,7 @@ class _HeadScanner:
 
     def scan(self, data: bytes) -> int:
         """How many of these bytes belong to the head; raise :class:`BadMessage` where it breaks a limit."""
-        if not self._total and data[0] < 0x21:
+        if not self._total and not 0x21 <= data[0] < 0x7F:
             # Seen at once, since a TLS ClientHello (0x16) or a TCP MQTT peer would wait for an answer for ever.
             raise BadMessage(f"byte 0x{data[0]:02X} begins no HTTP message")
         position = 0

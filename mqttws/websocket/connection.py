@@ -230,7 +230,12 @@ class WebSocket:
         self._queue(self._open_framing().ping_frame(payload))
 
     def close(self, code: int = 1000, reason: str = "") -> None:
-        """Queue our Close frame; the peer's frames are still read until its own. Does nothing if that has been said."""
+        """Queue our Close frame; the peer's frames are still read until its own. Does nothing unless open.
+
+        ``code`` is one that may stand in a frame (7.4), or 1005 to say none.
+        """
+        if not 1000 <= code <= 4999:
+            raise LocalProtocolError(f"{code} is no WebSocket close code")
         if self.state is State.OPEN:
             self._queue(self._open_framing().close_frame(code, reason))
             self.state = State.CLOSING

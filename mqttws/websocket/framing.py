@@ -11,6 +11,7 @@ from typing import Final
 from wsproto.connection import Connection, ConnectionState
 from wsproto.events import BytesMessage, CloseConnection, Message, Ping, TextMessage
 from wsproto.events import Pong as WsprotoPong
+from wsproto.frame_protocol import CloseReason
 
 from mqttws.websocket.events import Failed, FrameEvent, PeerClosed, Piece, Pong
 
@@ -123,5 +124,7 @@ class Framing:
         return self._connection.send(WsprotoPong(payload))
 
     def close_frame(self, code: int, reason: str = "") -> bytes:
-        """Our one Close frame; nothing may follow it. Code 1005 sends none (5.5.1); a long ``reason`` is cut."""
+        """Our one Close frame; nothing may follow it. Code 1005 means an empty one; a long ``reason`` is cut."""
+        if code == CloseReason.NO_STATUS_RCVD:
+            return self._connection.send(CloseConnection(CloseReason.NO_STATUS_RCVD))
         return self._connection.send(CloseConnection(code, reason or None))

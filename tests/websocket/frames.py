@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from wsproto.connection import Connection, ConnectionType
 
-from mqttws.websocket import FastFraming, FrameEvent, Framing, Piece
+from mqttws.websocket import Event, FastFraming, Framing, Piece
 
 TEXT, BINARY, CLOSE, PING, PONG, CONTINUATION = 1, 2, 8, 9, 10, 0
 KEY = b"\x12\x34\x56\x78"
@@ -44,9 +46,9 @@ def judge(
     return framing(connection, text=text, maximum_message_size=maximum_message_size)
 
 
-def merged(events: list[FrameEvent]) -> list[FrameEvent]:
+def merged(events: Sequence[Event]) -> list[Event]:
     """Events with the pieces of a message joined as far as they go, since those depend on how the bytes came in."""
-    out: list[FrameEvent] = []
+    out: list[Event] = []
     for event in events:
         last = out[-1] if out else None
         if isinstance(event, Piece) and isinstance(last, Piece) and not last.finished:
