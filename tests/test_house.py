@@ -17,7 +17,7 @@ HOUSE = Path(__file__).parents[1]
 PACKAGE = HOUSE / "mqttws"
 
 TOP_LEVEL = {"pyproject.toml", "README.md", "CHANGELOG.md", "LICENSE", "mqttws", "tests", "benchmarks"}
-LONGEST_FILE = {"mqttws": 450, "tests": 500, "benchmarks": 450}  #: lines; one concern a file, read top to bottom
+LONGEST_FILE = {"mqttws": 450, "tests": 600, "benchmarks": 450}  #: lines; one concern a file, read top to bottom
 LONGEST_BODY = 50  #: lines of a function below its docstring; it fits a screen
 
 WORDS = {"vocabulary", "errors", "topics"}
