@@ -94,7 +94,7 @@ class Client:
         return len(self._life.outgoing)
 
     def __repr__(self) -> str:
-        return f"<Client {self._life.options.client_id!r} {self._life.state.value}>"
+        return f"<Client {self.client_id!r} {self.state.value}>"
 
     # -- publishing ---------------------------------------------------------------------------------------------------
 

@@ -111,6 +111,7 @@ class Dispatcher:
         """A stream begins; it gets what has waited for it."""
         self._streams.append(stream)
         self._routes.clear()
+        stream.opened_at = self._serial
         for topic_filter in stream.topic_filters:
             self._given_up.pop(topic_filter, None)
         wanted = [m for m in self._waiting if not stream.topic_filters or _wants(stream.topic_filters, m.topic)]
@@ -133,18 +134,35 @@ class Dispatcher:
             if len(self._given_up) > REMEMBERED:
                 del self._given_up[next(iter(self._given_up))]
         for message in stream.close(failed=failed):
-            if not failed and not self._route(message.topic) and self._was_given_up(message.topic):
-                self.counters.discarded += 1
-                self.consumed(message)
-            else:
+            if failed or not self._is_settled(message):
                 self._wait(message)
+            else:
+                self.consumed(message)
         self._waiting.sort(key=lambda message: message.serial)
         self.counters.waiting = len(self._waiting)
 
+    def _is_settled(self, message: Message) -> bool:
+        """Whether a message that a stream has left behind, without an exception, needs no consumer any more."""
+        if message.holders > 1:
+            return True  # another stream has it as well
+        streams = self._route(message.topic)
+        if not streams and self._was_given_up(message.topic):
+            self.counters.discarded += 1
+            return True
+        return bool(streams) and not self._takers(message)
+
+    def _takers(self, message: Message) -> list[Messages]:
+        """The open streams that want a message and have not had it, since they were opened after it came."""
+        return [stream for stream in self._route(message.topic) if stream.opened_at >= message.serial]
+
     def _wait(self, message: Message) -> None:
-        """Keep a message for a stream to come; one that waits already needs to be consumed once only."""
-        if any(other is message for other in self._waiting):
-            message.holders -= 1
+        """Keep a message that was left behind for a stream to come, unless there is one already."""
+        if takers := self._takers(message):
+            message.holders += len(takers) - 1
+            for stream in takers:
+                stream.put(message)
+        elif any(other is message for other in self._waiting):
+            message.holders -= 1  # it waits already, and needs to be consumed once only
         else:
             self._waiting.append(message)
 

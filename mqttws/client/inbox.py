@@ -71,6 +71,8 @@ class Messages:
         self.topic_filters = tuple(topic_filters)
         #: What SUBACK granted, in the order of the filters; empty for a stream without SUBSCRIBE.
         self.reason_codes: tuple[int, ...] = ()
+        #: The serial number of the last message that came before the stream was opened.
+        self.opened_at = 0
         #: QoS 0 messages that found the buffer full.
         self.dropped = 0
         self._consumed = consumed

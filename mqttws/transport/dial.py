@@ -61,7 +61,9 @@ def _default_context() -> ssl.SSLContext:
 def _reason(error: OSError) -> str:
     """What the attempts failed of, each reason once."""
     group = error.__cause__
-    causes = group.exceptions if isinstance(group, ExceptionGroup) else (error,)
+    causes = [error]
+    if isinstance(group, ExceptionGroup):
+        causes = [cause for cause in group.exceptions if isinstance(cause, OSError)]
     # The system's own words where there are any: trio's repeat the address.
     return ", ".join(dict.fromkeys(os.strerror(cause.errno) if cause.errno else str(cause) for cause in causes))
 

@@ -117,7 +117,7 @@ class Pump:
                 await self._read_to_end.wait()
         finally:
             self._written.set()
-            self._wake_readers()
+            self._wake_waiting()
             with trio.CancelScope(deadline=trio.current_time() + self._close_timeout, shield=True):
                 await self.stream.aclose()
 
@@ -136,11 +136,11 @@ class Pump:
         self.commit()
         data = self.link.data_to_send(trio.current_time())
         self._timer.deadline = min(self._timer.deadline, self.link.next_deadline())
-        if self.link.bytes_pending <= self._high_water:
-            self._wake_readers()
+        self._wake_waiting()
         return data
 
-    def _wake_readers(self) -> None:
+    def _wake_waiting(self) -> None:
+        """Whoever waits for room looks again."""
         if self._drained is not None:
             self._drained.set()
             self._drained = None

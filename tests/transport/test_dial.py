@@ -176,7 +176,7 @@ async def test_a_server_that_resets_during_the_tls_handshake_is_a_lost_connectio
         await stream.aclose()
 
     async with listening(ruder) as port:
-        with pytest.raises(ConnectionLost, match="the Server has cut the connection$"):
+        with pytest.raises(ConnectionLost, match=r"the Server has cut the connection$"):
             await dial("127.0.0.1", port, secure=True)
 
 
