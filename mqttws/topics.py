@@ -49,11 +49,9 @@ def check_filter(topic_filter: str) -> None:
         raise _bad_filter("a Topic Filter is at least one character long", "MQTT-4.7.3-1")
     if "\0" in topic_filter:
         raise _bad_filter("a Topic Filter holds no null character", "MQTT-4.7.3-2")
-    hash_at = topic_filter.find("#")
-    if hash_at >= 0 and (hash_at != len(topic_filter) - 1 or (hash_at > 0 and topic_filter[hash_at - 1] != "/")):
+    if "#" in topic_filter and ("#" in topic_filter[:-1] or topic_filter[-2:] not in ("#", "/#")):
         raise _bad_filter("'#' stands alone in the last level of a Topic Filter", "MQTT-4.7.1-1")
-    plus = topic_filter.count("+")
-    if plus and topic_filter.split("/").count("+") != plus:
+    if "+" in topic_filter and topic_filter.split("/").count("+") != topic_filter.count("+"):
         raise _bad_filter("'+' fills a whole level of a Topic Filter", "MQTT-4.7.1-2")
 
 

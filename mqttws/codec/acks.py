@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from struct import Struct
 from typing import ClassVar, Final, TypeAlias
 
 from mqttws.codec.faults import Decoder, not_in_3_1_1, past_end, trailing, zero_packet_id
-from mqttws.codec.primitives import write_packet, write_packet_id
+from mqttws.codec.primitives import bad_packet_id, write_packet, write_packet_id
 from mqttws.codec.properties import AckProperties
 from mqttws.codec.property_list import PropertyRules, read_properties, write_properties
 from mqttws.codec.reasons import ReasonTable
 from mqttws.vocabulary import PacketType, ReasonCode, Role
 
 _SUCCESS: Final = ReasonCode.SUCCESS
+_pack = Struct(">BBH").pack
 
 
 @dataclass(slots=True)
@@ -111,21 +113,31 @@ def ack_decoder_v3_1_1(packet_class: type[Ack]) -> Decoder:
     return decode_ack_v3_1_1
 
 
-def _first_byte(packet_type: PacketType) -> int:
-    return packet_type << 4 | (2 if packet_type is PacketType.PUBREL else 0)
+_FIRST_BYTES: Final = {
+    PacketType.PUBACK: 0x40,
+    PacketType.PUBREC: 0x50,
+    PacketType.PUBREL: 0x62,
+    PacketType.PUBCOMP: 0x70,
+}
+
+
+def _write_shortest(packet: Ack) -> bytes:
+    packet_id = packet.packet_id
+    if not packet_id or not 0 < packet_id <= 0xFFFF:
+        raise bad_packet_id(packet_id, "MQTT-2.2.1-5")
+    return _pack(_FIRST_BYTES[packet.packet_type], 2, packet_id)
 
 
 def encode_ack_v5(packet: Ack) -> bytes:
     """The shortest form: what is 0 or empty at the end is left out."""
+    properties = packet.properties
+    if not properties and not packet.reason_code:
+        return _write_shortest(packet)
     packet_type = packet.packet_type
-    first = _first_byte(packet_type)
-    body = write_packet_id(packet.packet_id, "MQTT-2.2.1-5")
-    if packet.properties:
-        code = _CODES[packet_type].write(packet.reason_code)
-        return write_packet(first, body + code + write_properties(packet.properties, _RULES[packet_type]))
-    if packet.reason_code:
-        body += _CODES[packet_type].write(packet.reason_code)
-    return write_packet(first, body)
+    body = write_packet_id(packet.packet_id, "MQTT-2.2.1-5") + _CODES[packet_type].write(packet.reason_code)
+    if properties:
+        body += write_properties(properties, _RULES[packet_type])
+    return write_packet(_FIRST_BYTES[packet_type], body)
 
 
 def encode_ack_v3_1_1(packet: Ack) -> bytes:
@@ -134,4 +146,4 @@ def encode_ack_v3_1_1(packet: Ack) -> bytes:
         raise not_in_3_1_1(f"Reason Code in {packet.packet_type.name}", "reason_code")
     if packet.properties:
         raise not_in_3_1_1("properties", "properties")
-    return write_packet(_first_byte(packet.packet_type), write_packet_id(packet.packet_id, "MQTT-2.2.1-5"))
+    return _write_shortest(packet)

@@ -260,7 +260,7 @@ def _read_longer_header(data: bytes) -> tuple[int, int]:
 
 def _other_length(size: int, claimed: int) -> MalformedPacket:
     if size > claimed:
-        return MalformedPacket(f"{size - claimed} bytes behind the packet", offset=claimed)
+        return MalformedPacket(f"{size - claimed} bytes behind the packet", offset=claimed, field="remaining_length")
     return MalformedPacket(
         f"the packet ends {claimed - size} bytes before its Remaining Length", offset=size, field="remaining_length"
     )

@@ -74,7 +74,35 @@ class Framer:
 
     def packets(self) -> Iterator[Packet]:
         """The packets that are complete, one by one; then the fault, if one came behind them."""
-        while (packet := self._next()) is not None:
+        if len(self._buffer) - self._position + self._later < self._wanted:
+            return
+        packet: Packet | None
+        while True:
+            # The usual case inline, which halves the cost of framing: all of a packet of at most 16 KiB is in the
+            # buffer. Whatever is not plainly so goes to _next(), which looks at everything in order.
+            buf, start = self._buffer, self._position
+            body = start + 2
+            if body < len(buf) and not self.expect_connect:
+                length = buf[start + 1]
+                if length < 0x80:
+                    stop = body + length
+                elif 0 < buf[body] < 0x80:
+                    stop = body + 1 + (length & 0x7F | buf[body] << 7)
+                    body += 1
+                else:
+                    stop = start + LARGEST_PACKET + 1  # in no buffer, so it is for _next()
+                decoder = self._decoders[buf[start]]
+                if decoder is not None and stop <= len(buf) and stop - start <= self.maximum_packet_size:
+                    try:
+                        packet = decoder(buf, body, stop, self._sender)
+                    except RemoteProtocolError as error:
+                        raise self._fail(error, start) from None
+                    self._position = stop
+                    yield packet
+                    continue
+            packet = self._next()
+            if packet is None:
+                return
             yield packet
 
     def receive_eof(self) -> None:
@@ -143,14 +171,18 @@ class Framer:
                 packet: Packet = decoder(buf, body, stop, self._sender)
                 self._position = stop
                 self._wanted = 1
-                if first == _CONNECT:
+                if self.expect_connect:
                     self._connected(packet)
                 return packet
         except RemoteProtocolError as error:
-            self._fault = settle(error, self._version, start)
-            self._buffer, self._position, self._later = b"", 0, 0
-            self._chunks.clear()
-            raise self._fault from None
+            raise self._fail(error, start) from None
+
+    def _fail(self, error: RemoteProtocolError, start: int) -> RemoteProtocolError:
+        """Keep the fault of the packet that began at ``start``, and nothing else."""
+        self._fault = settle(error, self._version, start)
+        self._buffer, self._position, self._later, self._wanted = b"", 0, 0, 0
+        self._chunks.clear()
+        return self._fault
 
     def _join(self) -> bytes:
         """Make one buffer of what is left of the old one and the chunks behind it; each byte is moved at most twice."""

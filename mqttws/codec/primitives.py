@@ -197,8 +197,14 @@ def write_binary(value: bytes, field: str) -> bytes:
 
 def write_utf8(value: str, field: str) -> bytes:
     """UTF-8 Encoded String, at most 65,535 bytes, without surrogates and U+0000."""
-    encoded = encode_text(value, field)
-    return pack_u16(len(encoded)) + encoded
+    try:
+        encoded = value.encode()
+    except UnicodeEncodeError:
+        raise _surrogate(field) from None
+    size = len(encoded)
+    if size > 0xFFFF or "\0" in value:
+        raise _bad_text(size, field)
+    return pack_u16(size) + encoded
 
 
 def encode_text(value: str, field: str) -> bytes:
@@ -206,15 +212,23 @@ def encode_text(value: str, field: str) -> bytes:
     try:
         encoded = value.encode()
     except UnicodeEncodeError:
-        raise LocalProtocolError(
-            f"{field} holds a surrogate, which UTF-8 cannot write", statement=ill_formed_statement(field), field=field
-        ) from None
-    if 0 in encoded:
-        raise LocalProtocolError(f"{field} holds U+0000", statement=null_statement(field), field=field)
-    if len(encoded) > 0xFFFF:
-        statement = "MQTT-4.7.3-3" if "topic" in field else None
-        raise too_large(f"{field} of {len(encoded)} bytes, at most 65,535 are allowed", field, statement)
+        raise _surrogate(field) from None
+    if len(encoded) > 0xFFFF or "\0" in value:
+        raise _bad_text(len(encoded), field)
     return encoded
+
+
+def _surrogate(field: str) -> LocalProtocolError:
+    return LocalProtocolError(
+        f"{field} holds a surrogate, which UTF-8 cannot write", statement=ill_formed_statement(field), field=field
+    )
+
+
+def _bad_text(size: int, field: str) -> LocalProtocolError:
+    if size > 0xFFFF:
+        statement = "MQTT-4.7.3-3" if "topic" in field else None
+        return too_large(f"{field} of {size} bytes, at most 65,535 are allowed", field, statement)
+    return LocalProtocolError(f"{field} holds U+0000", statement=null_statement(field), field=field)
 
 
 def write_topic(value: str, field: str) -> bytes:
@@ -236,10 +250,15 @@ def write_pair(value: tuple[str, str], field: str) -> bytes:
 def write_packet_id(value: int, statement: str) -> bytes:
     """Packet Identifier, 1 to 65,535."""
     if not value or not 0 < value <= 0xFFFF:
-        raise LocalProtocolError(
-            f"a Packet Identifier is from 1 to 65,535, not {value}", statement=statement, field="packet_id"
-        )
+        raise bad_packet_id(value, statement)
     return pack_u16(value)
+
+
+def bad_packet_id(value: int | None, statement: str) -> LocalProtocolError:
+    """A Packet Identifier that is none."""
+    return LocalProtocolError(
+        f"a Packet Identifier is from 1 to 65,535, not {value}", statement=statement, field="packet_id"
+    )
 
 
 def write_packet(first: int, body: bytes) -> bytes:

@@ -56,18 +56,27 @@ class _Entry(NamedTuple):
 
     name: str
     read: Callable[[bytes, int, int, str], tuple[Any, int]]
-    write: Callable[[Any, str], bytes]
     least: int
     most: int | None  # None: not a number, or no bounds beyond those of its wire type
     many: bool
+    write: Callable[[Any, str], bytes]
+    prefix: bytes
     row: Property
 
 
 def _entry(row: Property, place: Place) -> _Entry:
     bounded = row.least is not None or row.most is not None
     largest = _LARGEST.get(row.wire_type) if bounded else None
-    most = row.most if row.most is not None else largest
-    return _Entry(row.name, _READ[row.wire_type], _WRITE[row.wire_type], row.least or 0, most, place in row.many, row)
+    return _Entry(
+        row.name,
+        _READ[row.wire_type],
+        row.least or 0,
+        row.most if row.most is not None else largest,
+        place in row.many,
+        _WRITE[row.wire_type],
+        bytes([row.identifier]),
+        row,
+    )
 
 
 class PropertyRules:
@@ -108,7 +117,7 @@ def read_properties(buf: bytes, pos: int, end: int, rules: PropertyRules, sender
         entry = entries[buf[pos]]
         if entry is None:
             raise _out_of_place(buf[pos], pos, rules)
-        name, read, _, least, most, many, _ = entry
+        name, read, least, most, many, _, _, _ = entry
         value, after = read(buf, pos + 1, stop, name)
         if most is not None and not least <= value <= most:
             raise _out_of_bounds(entry, value, pos)
@@ -159,25 +168,21 @@ def write_properties(properties: Mapping[str, Any], rules: PropertyRules) -> byt
     if not properties:
         return b"\0"
     named = rules.named
-    parts = []
+    parts: list[bytes] = []
     for name, value in properties.items():
         entry = named.get(name)
         if entry is None:
             raise LocalProtocolError(f"{name} has no place in {rules.name}", field=name)
-        if entry.many:
-            parts += [_write_one(entry, item) for item in value]
-        else:
-            parts.append(_write_one(entry, value))
+        _, _, least, most, many, write, prefix, _ = entry
+        for item in value if many else (value,):
+            if most is not None and not least <= item <= most:
+                raise _own_out_of_bounds(entry, item)
+            parts += (prefix, write(item, name))
     body = b"".join(parts)
     return write_varint(len(body), "properties") + body
 
 
-def _write_one(entry: _Entry, value: Any) -> bytes:
-    if entry.most is not None and not entry.least <= value <= entry.most:
-        raise LocalProtocolError(
-            _bounds(entry, value),
-            reason_code=entry.row.reason_code,
-            statement=entry.row.statement,
-            field=entry.name,
-        )
-    return b"%c%b" % (entry.row.identifier, entry.write(value, entry.name))
+def _own_out_of_bounds(entry: _Entry, value: int) -> LocalProtocolError:
+    return LocalProtocolError(
+        _bounds(entry, value), reason_code=entry.row.reason_code, statement=entry.row.statement, field=entry.name
+    )

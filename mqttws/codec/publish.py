@@ -10,7 +10,15 @@ from struct import Struct
 from typing import ClassVar, Final
 
 from mqttws.codec.faults import Decoder, in_field, not_in_3_1_1, past_end, too_large, zero_packet_id
-from mqttws.codec.primitives import MAXIMUM_VARINT, encode_text, ill_formed, null_character, refuse_topic, varint
+from mqttws.codec.primitives import (
+    MAXIMUM_VARINT,
+    bad_packet_id,
+    encode_text,
+    ill_formed,
+    null_character,
+    refuse_topic,
+    varint,
+)
 from mqttws.codec.properties import PublishProperties
 from mqttws.codec.property_list import PropertyRules, read_properties, write_properties
 from mqttws.errors import LocalProtocolError, RemoteProtocolError
@@ -164,11 +172,7 @@ def _assemble(packet: Publish, topic: bytes, properties: bytes) -> bytes:
     packet_id = packet.packet_id
     if qos:
         if packet_id is None or not 0 < packet_id <= 0xFFFF:
-            raise LocalProtocolError(
-                f"a Packet Identifier is from 1 to 65,535, not {packet_id}",
-                statement="MQTT-2.2.1-3",
-                field="packet_id",
-            )
+            raise bad_packet_id(packet_id, "MQTT-2.2.1-3")
         length += 2
         properties = _pack_u16(packet_id) + properties
         if qos == 1:
