@@ -10,11 +10,10 @@ from urllib.parse import urlsplit
 import trio
 
 from tests.interop import counterparts
-from tests.interop.peers import Greeting, Options, Peer, Received
+from tests.interop.peers import ENDED_BEFORE, Greeting, Options, Peer, Received
 
 CONNECT_SECONDS = 10.0
 RECONNECT_SECONDS = 0.1
-PACKET_IDENTIFIER_NOT_FOUND = 0x92
 
 
 class PahoError(Exception):
@@ -110,8 +109,7 @@ class PahoPeer(Peer):
     async def publish(self, topic: str, payload: bytes, qos: int, *, retain: bool = False) -> None:
         info = self._client.publish(topic, payload, qos, retain)
         codes = await self._answered(info.rc, info.mid)
-        # After a resume a PUBREL may be for an exchange whose PUBCOMP was lost; paho passes that code on as it is.
-        if codes[0] >= 0x80 and codes[0] != PACKET_IDENTIFIER_NOT_FOUND:
+        if codes[0] >= 0x80 and codes[0] != ENDED_BEFORE:
             raise PahoError(f"publish: reason code 0x{codes[0]:02X}")
 
     async def _answered(self, result: int, mid: int) -> list[int]:

@@ -11,6 +11,10 @@ from typing import Any
 
 import trio
 
+#: "Packet Identifier not found": after a resume the answer to a PUBREL whose first PUBCOMP was lost, and no fault then
+#: (5.0: table 2-6). Both libraries hand it to their user like a refusal.
+ENDED_BEFORE = 0x92
+
 
 @dataclass(slots=True, frozen=True)
 class Greeting:
