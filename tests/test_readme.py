@@ -2,8 +2,8 @@
 
 A block in ``python`` fences is run as a program of its own in an empty folder, unless ``<!-- not run: why -->`` stands
 right before it. A block in ``sh`` fences is run where ``<!-- run -->`` stands before it: line by line would lose what
-a shell keeps between lines, so it is one script, ended by its first failing command. The block after
-``<!-- test-command -->`` is what ``.ci/run`` executes.
+a shell keeps between lines, so it is one script, ended by its first failing command. The blocks after
+``<!-- quickstart-command -->`` and ``<!-- test-command -->`` set up a new machine: ``.ci/run`` executes those.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ def test_the_readme_shows_all_of_it() -> None:
     """The two kinds of block are there, and the two commands of a fresh machine: without them this file tests air."""
     assert sum(map(is_python, BLOCKS)) >= 3
     assert any(map(is_command, BLOCKS))
-    assert [block.language for block in BLOCKS if block.mark == "test-command"] == ["sh"]
+    assert [block.mark for block in BLOCKS if block.mark.endswith("-command")] == ["quickstart-command", "test-command"]
 
 
 SAMPLE = """\
