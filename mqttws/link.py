@@ -158,8 +158,8 @@ class Link:
     def bytes_pending(self) -> int:
         """Bytes queued and not yet taken, packets that wait for the handshake or for :meth:`committed` included."""
         websocket = self._websocket
-        waiting = self.connection.bytes_pending if websocket.state in (State.CONNECTING, State.OPEN) else 0
-        return websocket.bytes_pending + waiting
+        may_leave = self._phase is not _Phase.CLOSED and websocket.state in (State.CONNECTING, State.OPEN)
+        return websocket.bytes_pending + (self.connection.bytes_pending if may_leave else 0)
 
     # Bytes, events and time
 
@@ -217,7 +217,7 @@ class Link:
             self._check(now)
         elif self._phase is _Phase.HANDSHAKE:
             self._give_up_handshake(now)
-        elif not self.closed:
+        else:
             self._phase = _Phase.CLOSED
             self._websocket.drop_pending()  # nobody took it in all that time
 
@@ -248,7 +248,7 @@ class Link:
         Does nothing if the client has left meanwhile. Raises :class:`LocalProtocolError` where no request waits, or for
         an answer that HTTP forbids.
         """
-        if not self._asked and self._phase is not _Phase.CLOSED:
+        if not self._asked and self._phase not in (_Phase.CLOSING, _Phase.CLOSED):
             raise LocalProtocolError("there is no WebSocket request to reject")
         self._websocket.reject(status, headers, body)
         self._asked = False
@@ -346,14 +346,14 @@ class Link:
         if before is not _Phase.OPEN:
             if self._asked:
                 self._websocket.reject(503, (), b"the server is closing\n")
+            elif not self._is_server:
+                self._websocket.drop_pending()  # a request that nobody has taken yet
             self._finish(now)
 
     def _finish(self, now: float) -> None:
         """Nothing more is expected; what is queued may still be taken until the deadline."""
         self._phase = _Phase.CLOSED
         self._deadline = min(self._deadline, now + self._close_timeout)
-        if not self._asked and self._websocket.state is State.CONNECTING:
-            self._websocket.drop_pending()  # a request that was never sent
 
     def _give_up_handshake(self, now: float) -> None:
         limit = f"within {self._handshake_timeout:g} seconds"

@@ -177,11 +177,10 @@ class WebSocket:
         if not self._framing.over:
             return
         last = events[-1]
+        assert isinstance(last, PeerClosed | Failed)
         if self.state is State.OPEN:
-            if isinstance(last, PeerClosed):
-                self._queue(self._framing.close_frame(last.code))
-            elif isinstance(last, Failed):
-                self._queue(self._framing.close_frame(last.code, last.message))
+            reason = last.message if isinstance(last, Failed) else ""
+            self._queue(self._framing.close_frame(last.code, reason))
         self.state = State.CLOSED
 
     def _end(self) -> None:
