@@ -165,10 +165,16 @@ class Pump:
             self.link.committed()
 
     def flush(self) -> None:
-        """Let :meth:`write` send what is pending. Costs next to nothing: many calls make one write."""
+        """Let :meth:`write` send what is pending. Costs next to nothing: many calls make one write.
+
+        While it is busy with a peer that takes nothing, a deadline that has come nearer (the link's owner has closed
+        it) still counts.
+        """
         if self._wanted is not None:
             self._wanted.set()
             self._wanted = None
+        elif self.link.next_deadline() < self._timer.deadline:
+            self._timer.deadline = self.link.next_deadline()
 
     @property
     def congested(self) -> bool:
