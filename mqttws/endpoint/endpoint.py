@@ -167,8 +167,12 @@ class Endpoint:
         """
         for peer in hub.touched():
             pump = self._pumps.get(peer)
-            if pump is not None:
-                pump.flush()
+            if pump is None:
+                continue
+            if peer.dismissed:
+                # The hub has ended the connection inside; the wire outside begins its farewell, and its clock, now.
+                pump.link.close(trio.current_time())
+            pump.flush()
         if hub.next_deadline() < self._timer.deadline:
             self._sooner.set()
 

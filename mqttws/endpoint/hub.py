@@ -85,6 +85,8 @@ class Hub:
         elif peer.dismissed:
             return
         elif isinstance(event, Connect):
+            if peer.connection.closed:
+                return  # a broken frame stood right behind it: too late for an answer
             self._lifecycle.connect(peer, event, now)
         elif session is not None:
             self._handle_open(peer, session, event, now)
