@@ -7,10 +7,13 @@ from typing import Any, TypeVar
 from mqttws.codec import ConnAck, Connect, Packet, Publish, SubAck, Subscribe, Subscription, Will
 from mqttws.endpoint import Admission, Counters, Hub, Log, Service
 from mqttws.session import Closed, Connection, Event, Session
-from mqttws.vocabulary import Role
+from mqttws.vocabulary import QOS, ProtocolVersion, Role
 from mqttws.webpubsub import Grants, Roles
 
-__all__ = ["Bench", "Client"]
+__all__ = ["Q0", "Q1", "Q2", "Bench", "Client"]
+
+#: QoS 0, 1 and 2.
+Q0, Q1, Q2 = QOS
 
 EventT = TypeVar("EventT")
 
@@ -54,7 +57,9 @@ class Bench:
         admission = Admission("chat", user_id, Grants.from_roles(granted), groups, warnings)
         client = Client(self, admission, session, acknowledges)
         given: Any = properties or {}
-        client.connection.send(Connect(version, client_id, clean, keep_alive, None, None, will, given), self.now)
+        client.connection.send(
+            Connect(ProtocolVersion(version), client_id, clean, keep_alive, None, None, will, given), self.now
+        )
         self.settle()
         return client
 
@@ -132,7 +137,7 @@ class Client:
 
     def subscribe(self, *topics: str, qos: int = 1, **properties: Any) -> list[int]:
         """Subscribe; the codes of the SUBACK."""
-        subscriptions = [Subscription(topic, qos) for topic in topics]
+        subscriptions = [Subscription(topic, QOS[qos]) for topic in topics]
         given: Any = properties
         self.send(Subscribe(0, subscriptions, given))
         return self.last(SubAck).reason_codes

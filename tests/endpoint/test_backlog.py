@@ -13,8 +13,8 @@ from mqttws.endpoint.messages import OVERHEAD, Message
 from mqttws.endpoint.subscriptions import Subscriber
 from mqttws.errors import ServerDisconnected
 from mqttws.session import Closed, Delivered
-from mqttws.vocabulary import QoS, ReasonCode
-from tests.endpoint.bench import Bench, Client
+from mqttws.vocabulary import QOS, QoS, ReasonCode
+from tests.endpoint.bench import Q1, Q2, Bench, Client
 
 SUBSCRIBER = Subscriber(QoS.AT_LEAST_ONCE)
 LASTING = {"session_expiry_interval": 30}
@@ -77,9 +77,9 @@ def test_row_68_an_offline_session_ends_when_too_much_waits_for_it() -> None:
     client.subscribe("a")
     client.vanish()
     other = bench.client("other")
-    other.send(*(Publish("a", b"x", 1) for _ in range(3)))
+    other.send(*(Publish("a", b"x", Q1) for _ in range(3)))
     assert bench.hub.session("c1") is not None
-    other.send(Publish("a", b"x", 1))
+    other.send(Publish("a", b"x", Q1))
     assert bench.hub.session("c1") is None
     assert any("SlowClient" in line for line in bench.lines)
     assert len(other.all(Delivered)) == 4
@@ -89,7 +89,7 @@ def test_row_68_a_connected_session_ends_with_0x97() -> None:
     bench = Bench(queue_messages=3, patience=0.0)
     client = slow(bench)
     other = bench.client("other")
-    other.send(*(Publish("a", b"x", 1) for _ in range(6)))
+    other.send(*(Publish("a", b"x", Q1) for _ in range(6)))
     error = client.last(Closed).error
     assert isinstance(error, ServerDisconnected)
     assert error.reason_code == ReasonCode.QUOTA_EXCEEDED
@@ -102,7 +102,7 @@ def test_row_68_a_3_1_1_client_that_reads_and_never_acknowledges_is_bounded_thou
     bench = Bench(queue_messages=5, patience=0.0)
     client = bench.client("slow", version=4, acknowledges=False)
     client.subscribe("a")
-    bench.client("other").send(*(Publish("a", b"x", 1) for _ in range(20)))
+    bench.client("other").send(*(Publish("a", b"x", Q1) for _ in range(20)))
     assert len(client.received) == 5
     assert client.ended
     assert bench.hub.session("slow") is None
@@ -112,7 +112,7 @@ def test_row_68_unacknowledged_messages_are_bounded_in_bytes() -> None:
     bench = Bench(queue_bytes=10_000, patience=0.0)
     client = bench.client("slow", version=4, acknowledges=False)
     client.subscribe("a")
-    bench.client("other").send(*(Publish("a", b"x" * 4000, 1) for _ in range(10)))
+    bench.client("other").send(*(Publish("a", b"x" * 4000, Q1) for _ in range(10)))
     assert len(client.received) == 3
     assert client.ended
 
@@ -136,7 +136,7 @@ def test_qos_1_waits_for_a_client_that_does_not_read_and_nothing_is_lost() -> No
     client = bench.client()
     client.subscribe("a")
     client.reads = False
-    bench.client("other").send(*(Publish("a", bytes([n]) * 500, 1) for n in range(10)))
+    bench.client("other").send(*(Publish("a", bytes([n]) * 500, Q1) for n in range(10)))
     assert client.server.bytes_pending < 3 * 1024
     client.reads = True
     bench.settle()
@@ -148,7 +148,7 @@ def test_a_burst_is_slowed_down_by_late_acknowledgements_and_nobody_is_lost() ->
     client = slow(bench, receive_maximum=10)
     other = bench.client("other")
     for n in range(40):
-        other.send(Publish("a", bytes([n]), 1))
+        other.send(Publish("a", bytes([n]), Q1))
     answered = len(other.all(Delivered))
     assert 30 < answered < 40
     acknowledge_all(client)
@@ -161,13 +161,13 @@ def test_publishers_wait_no_longer_than_our_patience_and_once() -> None:
     client = slow(bench)
     other = bench.client("other")
     for _ in range(40):
-        other.send(Publish("a", b"x", 1))
+        other.send(Publish("a", b"x", Q1))
     assert len(other.all(Delivered)) < 40
     bench.pass_time(1.9)
     assert len(other.all(Delivered)) < 40
     bench.pass_time(0.2)
     assert len(other.all(Delivered)) == 40
-    other.send(Publish("a", b"x", 1))
+    other.send(Publish("a", b"x", Q1))
     assert len(other.all(Delivered)) == 41
     acknowledge_all(client)
     assert len(client.received) == 41
@@ -178,10 +178,10 @@ def test_publishers_do_not_wait_for_a_client_that_has_gone_offline() -> None:
     client = slow(bench)
     other = bench.client("other")
     for _ in range(40):
-        other.send(Publish("a", b"x", 1))
+        other.send(Publish("a", b"x", Q1))
     client.vanish()
     assert len(other.all(Delivered)) == 40
-    other.send(Publish("a", b"x", 1))
+    other.send(Publish("a", b"x", Q1))
     assert len(other.all(Delivered)) == 41
 
 
@@ -191,7 +191,7 @@ def test_a_publisher_that_comes_back_gets_the_acknowledgement_that_was_held(qos:
     client = slow(bench)
     other = bench.client("other", clean=False, properties=LASTING)
     for _ in range(4):
-        other.send(Publish("a", b"x", qos))
+        other.send(Publish("a", b"x", QOS[qos]))
     held = 4 - len(other.all(Delivered))
     assert held > 0
     other.vanish()
@@ -206,7 +206,7 @@ def test_a_publisher_that_is_away_is_answered_when_it_sends_again() -> None:
     client = slow(bench)
     other = bench.client("other", clean=False, properties=LASTING)
     for _ in range(4):
-        other.send(Publish("a", b"x", 2))
+        other.send(Publish("a", b"x", Q2))
     held = 4 - len(other.all(Delivered))
     other.vanish()
     acknowledge_all(client)
@@ -220,7 +220,7 @@ def test_a_publisher_whose_session_is_gone_is_no_error() -> None:
     client = slow(bench)
     other = bench.client("other")
     for _ in range(4):
-        other.send(Publish("a", b"x", 1))
+        other.send(Publish("a", b"x", Q1))
     other.send(Disconnect())
     acknowledge_all(client)
     assert len(client.received) == 4
@@ -232,7 +232,7 @@ def test_unsubscribing_forgets_what_waits() -> None:
     client.subscribe("b")
     other = bench.client("other")
     for topic in ("a", "a", "b", "a"):
-        other.send(Publish(topic, b"x", 1))
+        other.send(Publish(topic, b"x", Q1))
     client.send(Unsubscribe(0, ["a"]))
     acknowledge_all(client)
     assert [topic for topic, _, _ in client.received] == ["a", "b"]

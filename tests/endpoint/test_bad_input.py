@@ -11,6 +11,8 @@ from trio.testing import MockClock, lockstep_stream_pair, trio_test
 from mqttws.codec import Connect, Publish, SubAck, Subscribe, Subscription, Will, encode
 from mqttws.endpoint import Endpoint, open_endpoint
 from mqttws.session import Delivered
+from mqttws.vocabulary import ProtocolVersion
+from tests.endpoint.bench import Q1
 from tests.endpoint.wires import (
     connect_bytes,
     connected,
@@ -23,7 +25,7 @@ from tests.endpoint.wires import (
     target_of,
 )
 
-CONNECT = encode(Connect(5, "bad", keep_alive=60))
+CONNECT = encode(Connect(ProtocolVersion.V5, "bad", keep_alive=60))
 TOKEN_FREE = "/clients/mqtt/hubs/chat"
 
 
@@ -139,14 +141,14 @@ async def test_an_unknown_hub_is_refused_by_name() -> None:
 async def test_a_bad_frame_or_packet_ends_its_connection_and_no_other(frames: bytes, close_code: int) -> None:
     async with open_endpoint(close_timeout=0.05) as endpoint, open_wire(endpoint, "good") as good:
         await connected(good)
-        good.send(Subscribe(0, [Subscription("news", 1)]))
+        good.send(Subscribe(0, [Subscription("news", Q1)]))
         await good.next(SubAck)
         answer = await talk(endpoint, request(target_of(endpoint)) + frames)
         assert answer.startswith(b"HTTP/1.1 101 ")
         assert b"\x88" in answer
         at = answer.rindex(b"\x88")
         assert int.from_bytes(answer[at + 2 : at + 4], "big") == close_code
-        good.send(Publish("news", b"fine", 1))
+        good.send(Publish("news", b"fine", Q1))
         assert (await good.next(Publish)).payload == b"fine"
         assert endpoint.connections.open == 1
 
@@ -155,10 +157,10 @@ async def test_a_bad_frame_or_packet_ends_its_connection_and_no_other(frames: by
 async def test_a_client_that_is_cut_in_mid_packet_is_cleaned_up_and_its_will_speaks() -> None:
     async with open_endpoint() as endpoint, open_wire(endpoint, "good") as good:
         await connected(good)
-        good.send(Subscribe(0, [Subscription("w", 1)]))
+        good.send(Subscribe(0, [Subscription("w", Q1)]))
         await good.next(SubAck)
         stream = await open_stream(endpoint)
-        hello = encode(Connect(5, "bad", keep_alive=60, will=Will("w", b"gone")))
+        hello = encode(Connect(ProtocolVersion.V5, "bad", keep_alive=60, will=Will("w", b"gone")))
         await stream.send_all(connect_bytes(endpoint, hello + encode(Publish("w", b"x" * 50))[:20]))
         await stream.receive_some()
         await stream.aclose()
@@ -248,7 +250,7 @@ def test_a_frame_that_claims_a_tebibyte_costs_nothing_and_ends_with_the_time_for
 def test_row_65_a_client_that_falls_silent_is_closed_at_one_and_a_half_keep_alives(autojump_clock: MockClock) -> None:
     async def main() -> None:
         async with open_endpoint() as endpoint:
-            hello = encode(Connect(5, "quiet", keep_alive=20))
+            hello = encode(Connect(ProtocolVersion.V5, "quiet", keep_alive=20))
             elapsed, received = await seconds_until_closed(endpoint, connect_bytes(endpoint, hello))
             assert 30 <= elapsed < 32
             assert b"\xe0\x01\x8d" in received
@@ -280,7 +282,7 @@ def test_row_70_a_delayed_will_comes_by_the_clock(autojump_clock: MockClock) -> 
             quiet = memory_stream(endpoint, nursery)
             async with open_wire(endpoint, "good", stream=quiet) as good:
                 await connected(good)
-                good.send(Subscribe(0, [Subscription("w", 1)]))
+                good.send(Subscribe(0, [Subscription("w", Q1)]))
                 await good.next(SubAck)
                 stream = memory_stream(endpoint, nursery)
                 will = Will("w", b"gone", properties={"will_delay_interval": 5})
@@ -302,7 +304,9 @@ def test_a_reader_that_never_reads_costs_a_bounded_amount_and_is_ended_soon(auto
         async with open_endpoint(log=lines.append, **settings) as endpoint, trio.open_nursery() as nursery:
             stuck, theirs = lockstep_stream_pair()  # whose writer waits until this end reads
             nursery.start_soon(endpoint.serve, theirs, "stuck")
-            packets = encode(Connect(5, "stuck", keep_alive=180)) + encode(Subscribe(1, [Subscription("a", 1)]))
+            packets = encode(Connect(ProtocolVersion.V5, "stuck", keep_alive=180)) + encode(
+                Subscribe(1, [Subscription("a", Q1)])
+            )
             async with trio.open_nursery() as asking:
                 asking.start_soon(stuck.send_all, request(target_of(endpoint)))
                 await stuck.receive_some()
@@ -311,7 +315,7 @@ def test_a_reader_that_never_reads_costs_a_bounded_amount_and_is_ended_soon(auto
             async with open_wire(endpoint, "good", stream=fast) as good:
                 await connected(good)
                 for _ in range(30):
-                    good.send(Publish("a", b"x" * 500, 1))
+                    good.send(Publish("a", b"x" * 500, Q1))
                     await good.next(Delivered)
                 assert any("SlowClient" in line for line in lines)
                 hub = endpoint.hub("chat")

@@ -12,7 +12,7 @@ from mqttws.errors import ConnectRefused, ServerDisconnected
 from mqttws.session import Closed, Session
 from mqttws.vocabulary import ReasonCode
 from mqttws.webpubsub import Roles
-from tests.endpoint.bench import Bench, Client
+from tests.endpoint.bench import Q0, Q1, Q2, Bench, Client
 
 EXPIRY = {"session_expiry_interval": 30}
 
@@ -121,7 +121,7 @@ def test_row_36_a_session_is_resumed_within_30_seconds_with_its_subscriptions(ve
     bench.pass_time(29)
     again = lasting(bench, version=version, session=first.connection.session)
     assert again.connack.session_present
-    bench.client("other").send(Publish("a", b"1", 1))
+    bench.client("other").send(Publish("a", b"1", Q1))
     assert again.received == [("a", b"1", 1)]
     assert any(line.startswith("MqttSessionAttached") for line in bench.lines)
     assert bench.counters.sessions_resumed == 1
@@ -148,7 +148,7 @@ def test_row_36_clean_start_begins_anew() -> None:
     first.vanish()
     again = lasting(bench, clean=True)
     assert not again.connack.session_present
-    bench.client("other").send(Publish("a", b"1", 1))
+    bench.client("other").send(Publish("a", b"1", Q1))
     assert again.received == []
     assert bench.counters.sessions_ended == 1
 
@@ -174,7 +174,7 @@ def test_row_39_a_second_connection_takes_the_session_over(version: int) -> None
         assert error.reason_code == ReasonCode.SESSION_TAKEN_OVER
     assert first.ended
     assert second.connack.session_present
-    bench.client("other").send(Publish("a", b"1", 1))
+    bench.client("other").send(Publish("a", b"1", Q1))
     assert second.received == [("a", b"1", 1)]
     assert first.received == []
 
@@ -202,14 +202,14 @@ def test_row_39_what_the_old_connection_still_sends_counts_for_nothing() -> None
 def test_row_41_groups_of_the_token_are_subscriptions() -> None:
     bench = Bench(group_qos=1)
     client = bench.client(groups=("g1", "g2"), roles=())
-    bench.client("other").send(Publish("g2", b"hi", 2))
+    bench.client("other").send(Publish("g2", b"hi", Q2))
     assert client.received == [("g2", b"hi", 1)]
 
 
 def test_row_41_their_default_qos_is_0() -> None:
     bench = Bench()
     client = bench.client(groups=("g1",))
-    bench.client("other").send(Publish("g1", b"hi", 2))
+    bench.client("other").send(Publish("g1", b"hi", Q2))
     assert client.received == [("g1", b"hi", 0)]
 
 
@@ -246,7 +246,7 @@ def test_warnings_of_the_token_are_logged() -> None:
 def test_row_65_silence_ends_the_connection_with_the_known_text_and_the_will_speaks(version: int) -> None:
     bench = Bench()
     watching = watcher(bench)
-    client = bench.client(version=version, keep_alive=10, will=Will("w", b"gone", 1))
+    client = bench.client(version=version, keep_alive=10, will=Will("w", b"gone", Q1))
     client.cut = True
     bench.pass_time(14.9)
     assert watching.received == []
@@ -287,7 +287,7 @@ def test_row_67_messages_of_qos_1_and_2_wait_for_a_lost_client_and_qos_0_does_no
     first.subscribe("a", qos=2)
     first.vanish()
     other = bench.client("other")
-    other.send(Publish("a", b"0", 0), Publish("a", b"1", 1), Publish("a", b"2", 2))
+    other.send(Publish("a", b"0", Q0), Publish("a", b"1", Q1), Publish("a", b"2", Q2))
     assert bench.counters.dropped == 1
     again = lasting(bench, session=first.connection.session)
     assert again.received == [("a", b"1", 1), ("a", b"2", 2)]
@@ -309,7 +309,7 @@ def test_row_67_an_exchange_under_way_goes_on_after_the_reconnect() -> None:
     bench = Bench()
     first = lasting(bench, acknowledges=False)
     first.subscribe("a", qos=2)
-    bench.client("other").send(Publish("a", b"2", 2))
+    bench.client("other").send(Publish("a", b"2", Q2))
     assert first.received == [("a", b"2", 2)]
     first.vanish()
     again = lasting(bench, session=first.connection.session)
@@ -329,7 +329,9 @@ def test_row_67_an_exchange_under_way_goes_on_after_the_reconnect() -> None:
 def test_row_70_a_will_is_published_when_the_wire_breaks(version: int) -> None:
     bench = Bench()
     watching = watcher(bench)
-    bench.client(version=version, will=Will("w", b"gone", 2, True) if version == 4 else Will("w", b"gone", 2)).vanish()
+    bench.client(
+        version=version, will=Will("w", b"gone", Q2, True) if version == 4 else Will("w", b"gone", Q2)
+    ).vanish()
     assert watching.received == [("w", b"gone", 1)]
     assert not watching.last(Publish).retain
 
@@ -445,7 +447,7 @@ def test_wills_that_fill_queues_end_each_session_once() -> None:
         client.subscribe("w")
         client.vanish()
     other = bench.client("other")
-    other.send(Publish("w", b"1", 1), Publish("w", b"2", 1))
+    other.send(Publish("w", b"1", Q1), Publish("w", b"2", Q1))
     bench.pass_time(60)
     assert [bench.hub.session(f"c{number}") for number in range(3)] == [None, None, None]
     assert bench.counters.sessions_ended == 3

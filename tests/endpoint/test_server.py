@@ -18,6 +18,7 @@ from mqttws.errors import HandshakeRefused, ServerDisconnected
 from mqttws.session import Delivered
 from mqttws.vocabulary import ReasonCode
 from mqttws.webpubsub import ConnectionString, Roles, client_access_url
+from tests.endpoint.bench import Q1, Q2
 from tests.endpoint.wires import Wire, connected, open_stream, open_wire, read_all, request, target_of, until_empty
 
 
@@ -29,9 +30,9 @@ async def says_hello(wire: Wire) -> None:
 
 async def hears_itself(wire: Wire) -> None:
     """Subscribe, publish, receive."""
-    wire.send(Subscribe(0, [Subscription("group1", 1)]))
+    wire.send(Subscribe(0, [Subscription("group1", Q1)]))
     assert (await wire.next(SubAck)).reason_codes == [1]
-    wire.send(Publish("group1", b"Hello World!", 1))
+    wire.send(Publish("group1", b"Hello World!", Q1))
     message = await wire.next(Publish)
     assert message.payload == b"Hello World!"
     wire.link.acknowledge(message)
@@ -86,11 +87,11 @@ async def test_hubs_are_isolated() -> None:
         await connected(one)
         await connected(two)  # the same client id, and no takeover
         for wire in (one, two):
-            wire.send(Subscribe(0, [Subscription("a", 1)]))
+            wire.send(Subscribe(0, [Subscription("a", Q1)]))
             await wire.next(SubAck)
-        one.send(Publish("a", b"1", 1))
+        one.send(Publish("a", b"1", Q1))
         await one.next(Publish)
-        two.send(Publish("a", b"2", 1))
+        two.send(Publish("a", b"2", Q1))
         assert (await two.next(Publish)).payload == b"2"
         hub = endpoint.hub("one")
         assert hub is not None
@@ -375,7 +376,7 @@ async def test_a_bug_that_one_client_finds_ends_its_connection_only(monkeypatch:
         monkeypatch.setattr(hub, "handle", buggy)
         async with open_wire(endpoint, "bad") as bad:
             await connected(bad)
-            bad.send(Publish("bug", b"", 1))
+            bad.send(Publish("bug", b"", Q1))
             assert (await bad.end()).error is not None
         await hears_itself(good)
     assert any(line.startswith("ConnectionAborted: internal error: ") and "ZeroDivisionError" in line for line in lines)
@@ -395,9 +396,9 @@ async def test_deliveries_reach_a_quiet_client_at_once() -> None:
     async with open_endpoint() as endpoint, open_wire(endpoint, "a") as quiet, open_wire(endpoint, "b") as loud:
         await connected(quiet)
         await connected(loud)
-        quiet.send(Subscribe(0, [Subscription("t", 2)]))
+        quiet.send(Subscribe(0, [Subscription("t", Q2)]))
         await quiet.next(SubAck)
-        loud.send(*(Publish("t", bytes([n]), 2) for n in range(10)))
+        loud.send(*(Publish("t", bytes([n]), Q2) for n in range(10)))
         for n in range(10):
             message = await quiet.next(Publish)
             assert message.payload == bytes([n])

@@ -15,7 +15,7 @@ from mqttws.endpoint import Endpoint
 from mqttws.link import Link, LinkEvent
 from mqttws.session import Closed, Connection
 from mqttws.transport import Pump
-from mqttws.vocabulary import Role
+from mqttws.vocabulary import ProtocolVersion, Role
 from mqttws.webpubsub import ClientAccessUrl, Roles
 
 __all__ = ["Wire", "connect_bytes", "open_stream", "open_wire", "request", "target_of"]
@@ -137,7 +137,7 @@ async def open_wire(
     async with trio.open_nursery() as nursery:
         nursery.start_soon(wire.pump.write)
         link.start(trio.current_time())
-        wire.send(Connect(version, client_id, **fields))
+        wire.send(Connect(ProtocolVersion(version), client_id, **fields))
         yield wire
         nursery.cancel_scope.cancel()
 
