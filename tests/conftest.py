@@ -9,6 +9,10 @@ import trio
 import trio.testing
 from hypothesis import HealthCheck, settings
 
+from tests.canary import pytest_configure, pytest_runtest_makereport
+
+__all__ = ["autojump_clock", "pytest_configure", "pytest_runtest_makereport"]
+
 settings.register_profile("dev", deadline=None)
 # Derandomised, so that a red run is red again; slow machines are no reason for one.
 settings.register_profile("ci", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
