@@ -223,11 +223,15 @@ def decode(data: bytes, version: int = 5, *, sender: Role | None = None) -> Pack
     """The one packet that ``data`` is, no more and no less.
 
     A CONNECT decodes as the version it says. With ``sender`` also the rules of direction hold. Raises
-    :class:`MalformedPacket` or another :class:`RemoteProtocolError` for any other bytes, and nothing else.
+    :class:`MalformedPacket` or another :class:`RemoteProtocolError` for any other bytes, and nothing else; a version
+    that is neither 4 nor 5 is a :class:`ValueError`.
     """
     if type(data) is not bytes:
         data = bytes(data)
-    decoders = _ANYBODY[version] if sender is None else DECODERS[version][sender]
+    try:
+        decoders = _ANYBODY[version] if sender is None else DECODERS[version][sender]
+    except KeyError:
+        raise _unknown_version(version) from None
     try:
         size = len(data)
         if size < 2:
@@ -249,6 +253,10 @@ def decode(data: bytes, version: int = 5, *, sender: Role | None = None) -> Pack
         return packet
     except RemoteProtocolError as error:
         raise settle(error, version, 0) from None
+
+
+def _unknown_version(version: int) -> ValueError:
+    return ValueError(f"version is 4 (3.1.1) or 5 (5.0), not {version}")
 
 
 def _read_longer_header(data: bytes) -> tuple[int, int]:
@@ -273,7 +281,13 @@ def encode(packet: Packet | RawPacket, version: int = 5) -> bytes:
     cannot say.
     """
     try:
-        return _ENCODERS[version][type(packet)](packet)
+        encoder = _ENCODERS[version].get(type(packet))
+    except KeyError:
+        raise _unknown_version(version) from None
+    if encoder is None:
+        raise TypeError(f"{type(packet).__name__} is not the class of a packet")
+    try:
+        return encoder(packet)
     except LocalProtocolError as error:
         in_version(error, version)
         raise
