@@ -307,6 +307,7 @@ class HttpClient(_Messages):
     def __init__(self, limits: Limits | None = None) -> None:
         super().__init__(h11.CLIENT, limits or Limits())
         self._head: h11.Response | h11.InformationalResponse | None = None
+        self._awaiting = False
 
     def send(self, request: Request) -> bytes:
         """The bytes of a request; Content-Length is added where it has a body, a Host header is the caller's duty.
@@ -322,6 +323,7 @@ class HttpClient(_Messages):
             event = h11.Request(method=request.method, target=request.target, headers=headers)
         except (h11.LocalProtocolError, UnicodeError) as error:
             raise LocalProtocolError(f"HTTP forbids this request: {_QUOTED.sub('', str(error))}") from None
+        self._awaiting = True
         return self._h11.send(event) + self._h11.send(h11.Data(data=request.body)) + self._h11.send(h11.EndOfMessage())
 
     def expect_upgrade(self) -> None:
@@ -330,20 +332,22 @@ class HttpClient(_Messages):
         self.send(Request("GET", "/", pairs))
 
     def next_response(self) -> Response | None:
-        """The answer when it is whole or its body exceeds the limit; None before. Interim answers are passed over.
+        """The answer, once, when it is whole or its body exceeds the limit. Interim answers are passed over.
 
         A ``101`` is handed out at its head. Raises :class:`BadMessage`, again at each further call.
         """
         if self._fault is not None:
             raise self._fault
         try:
-            return self._next_response()
+            response = self._next_response() if self._awaiting else None
         except BadMessage as fault:
-            if self._eof and self._head is not None:
-                return self.partial  # cut short by the end of the connection
-            self._fault = fault
-            self._buffer.clear()
-            raise
+            response = self.partial if self._eof else None  # cut short by the end of the connection
+            if response is None:
+                self._fault = fault
+                self._buffer.clear()
+                raise
+        self._awaiting = self._awaiting and response is None
+        return response
 
     def _next_response(self) -> Response | None:
         while self._head is None:

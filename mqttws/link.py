@@ -104,7 +104,8 @@ class Link:
     ) -> Link:
         """The client's end. ``host`` is the Host header, ``target`` path and query; times are in seconds.
 
-        CONNECT may be sent at once, it leaves when the answer to the handshake was good. Raises
+        CONNECT may be sent at once, it leaves when the answer to the handshake was good. A peer that reads only one
+        packet a message needs ``one_packet_per_message``; ``fast_path=False`` leaves every frame to wsproto. Raises
         :class:`LocalProtocolError` for what cannot stand in an HTTP request; the text holds no value.
         """
         websocket = WebSocket.client(
@@ -301,8 +302,9 @@ class Link:
         self._deliver(pieces, now)
 
     def _deliver(self, pieces: list[bytes], now: float) -> None:
-        if pieces and self._phase is _Phase.OPEN:
-            self.connection.receive_data(pieces[0] if len(pieces) == 1 else b"".join(pieces), now)
+        data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        if data and self._phase is _Phase.OPEN:  # empty messages are legal, and no sign of life to MQTT
+            self.connection.receive_data(data, now)
             self._check(now)
 
     def _handle(self, event: Event, now: float) -> None:

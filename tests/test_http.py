@@ -278,6 +278,7 @@ def test_a_request_goes_out_and_its_answer_comes_in() -> None:
         assert response is not None
         assert (response.status, response.reason, response.body) == (201, "Created", b"pong")
         assert not response.truncated
+        assert client.next_response() is None
         assert ("a", "b") in response.headers
 
 
@@ -287,6 +288,13 @@ def test_interim_answers_are_passed_over(size: int) -> None:
     response = answered(data, [size])
     assert response is not None
     assert (response.status, response.body) == (200, b"hi")
+
+
+def test_a_client_that_has_asked_nothing_reads_no_answer() -> None:
+    client = HttpClient()
+    client.receive_data(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+    assert client.next_response() is None
+    assert client.partial is None
 
 
 def test_a_long_body_is_cut_at_the_limit() -> None:

@@ -382,6 +382,13 @@ def test_pings_are_answered_once_and_pongs_are_nothing_to_mqtt() -> None:
     assert pair.server.data_to_send(pair.now) == frame(PONG, b"2999", masked=False)
 
 
+def test_empty_messages_are_no_sign_of_life() -> None:
+    pair = opened(keep_alive=60)
+    silent = pair.server.next_deadline()
+    pair.server.receive_data(frame(BINARY, masked=True) * 3, pair.now + 50)
+    assert pair.server.next_deadline() == silent
+
+
 def test_bytes_wait_for_the_journal_of_a_durable_session() -> None:
     pair = Pair(client_link(), server_link())
     pair.client.send(Connect(client_id="me", clean_start=True, properties={"session_expiry_interval": 9}), pair.now)
