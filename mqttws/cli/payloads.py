@@ -6,7 +6,6 @@ import os
 import sys
 from argparse import Namespace
 from collections.abc import AsyncGenerator
-from functools import partial
 from typing import Final
 
 import trio
@@ -21,12 +20,12 @@ PAYLOAD_LIMIT: Final = 268_435_455
 _CHUNK: Final = 64 * 1024
 
 
-async def payloads(args: Namespace) -> AsyncGenerator[bytes, None]:
+def payloads(args: Namespace) -> AsyncGenerator[bytes, None]:
     """The payloads, one after the other; a line loses its line ending, everything else stays as it is."""
-    if args.lines:
-        async for line in _lines():
-            yield line
-        return
+    return _lines() if args.lines else _one(args)
+
+
+async def _one(args: Namespace) -> AsyncGenerator[bytes, None]:
     if args.message is not None:
         payload = args.message.encode("utf-8", "surrogateescape")
     elif args.file is not None:
@@ -50,21 +49,10 @@ def _read_file(path: str) -> bytes:
     return data
 
 
-async def _stdin() -> AsyncGenerator[bytes, None]:
-    """Standard input as it comes.
-
-    Read by number and not through ``sys.stdin``: a thread that is left behind in the latter holds its lock, and the
-    interpreter cannot end.
-    """
-    read = partial(os.read, sys.stdin.fileno(), _CHUNK)
-    while chunk := await trio.to_thread.run_sync(read, abandon_on_cancel=True):
-        yield chunk
-
-
 async def _whole() -> bytes:
     chunks = []
     size = 0
-    async for chunk in _stdin():
+    while chunk := await _stdin():
         chunks.append(chunk)
         size += len(chunk)
         if size > PAYLOAD_LIMIT:
@@ -76,7 +64,7 @@ async def _lines() -> AsyncGenerator[bytes, None]:
     """Lines of standard input without their ends; the last one counts without an end, too."""
     parts: list[bytes] = []
     size = 0
-    async for chunk in _stdin():
+    while chunk := await _stdin():
         first, *rest = chunk.split(b"\n")
         parts.append(first)
         size += len(first)
@@ -88,3 +76,12 @@ async def _lines() -> AsyncGenerator[bytes, None]:
             size = len(part)
     if size:
         yield b"".join(parts)
+
+
+async def _stdin() -> bytes:
+    """What standard input has next, nothing at its end.
+
+    Read by number and not through ``sys.stdin``: a thread that is left behind in the latter holds its lock, and the
+    interpreter cannot end.
+    """
+    return await trio.to_thread.run_sync(os.read, sys.stdin.fileno(), _CHUNK, abandon_on_cancel=True)

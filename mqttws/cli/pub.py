@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 from argparse import ArgumentParser, Namespace
-from collections import deque
 from contextlib import aclosing
 from typing import Any, Final
 
@@ -104,54 +103,51 @@ class _Publisher:
         self.finished = False
         self._args = args
         self._properties: Any = properties
-        self._receipts: deque[Receipt] = deque()
+        self._one_ended = trio.Event()
 
     async def publish_all(self, client: Client) -> None:
         """Publish everything and wait for every outcome."""
-        async with aclosing(payloads(self._args)) as source:
-            async for payload in source:
-                await self._publish(client, payload)
-        await self._settle(0)
+        send, receive = trio.open_memory_channel[Receipt](_OUTSTANDING)
+        async with trio.open_nursery() as nursery:
+            # A task of its own: with -l an outcome is told though the next line may be a long time coming.
+            nursery.start_soon(self._report, receive)
+            async with send, aclosing(payloads(self._args)) as source:
+                async for payload in source:
+                    await send.send(await self._publish(client, payload))
         self.finished = True
 
-    async def _publish(self, client: Client, payload: bytes) -> None:
-        args = self._args
-        message: dict[str, Any] = {"qos": args.qos, "retain": args.retain, "properties": self._properties}
-        receipt = None
-        while receipt is None:
+    async def _publish(self, client: Client, payload: bytes) -> Receipt:
+        topic = self._args.topic
+        message: dict[str, Any] = {
+            "qos": self._args.qos,
+            "retain": self._args.retain,
+            "properties": self._properties,
+        }
+        while True:
             try:
-                receipt = client.publish_soon(args.topic, payload, **message)
+                receipt = client.publish_soon(topic, payload, **message)
             except QueueFull:
-                if not self._receipts:  # then QoS 0 has filled the send buffer, and publish() waits for room in it
-                    await self._publish_alone(client, payload, message)
-                    return
-                await self._settle(len(self._receipts) - 1)
-        self.sent += 1
-        self._receipts.append(receipt)
-        # What has ended is told at once: with -l the next line may be a long time coming.
-        await self._settle(_OUTSTANDING)
-        while self._receipts and self._receipts[0].done:
-            await self._settle(len(self._receipts) - 1)
+                if self.ended < self.sent:
+                    await self._one_ended.wait()
+                    continue
+                # Then QoS 0 has filled the send buffer; publish() waits for room in it.
+                receipt = Receipt(Publish(topic, payload), 0, await client.publish(topic, payload, **message))
+            self.sent += 1
+            return receipt
 
-    async def _publish_alone(self, client: Client, payload: bytes, message: dict[str, Any]) -> None:
-        self.sent += 1
-        result = await client.publish(self._args.topic, payload, **message)
-        self.ended += 1
-        await self._tell(Publish(self._args.topic, payload), result)
-
-    async def _settle(self, most: int) -> None:
-        """Wait until no more than ``most`` outcomes are unknown."""
-        while len(self._receipts) > most:
-            receipt = self._receipts[0]
-            try:
-                result = await receipt.wait()
-            except PublishRefused as refusal:
-                self.refused += 1
-                print(f"mqttws pub: {say_why(refusal)}", file=sys.stderr)
-                result = PublishResult(refusal.reason_code, refusal.properties)
-            self._receipts.popleft()
-            self.ended += 1
-            await self._tell(receipt.publish, result)
+    async def _report(self, receipts: trio.MemoryReceiveChannel[Receipt]) -> None:
+        async with receipts:
+            async for receipt in receipts:
+                try:
+                    result = await receipt.wait()
+                except PublishRefused as refusal:
+                    self.refused += 1
+                    print(f"mqttws pub: {say_why(refusal)}", file=sys.stderr)
+                    result = PublishResult(refusal.reason_code, refusal.properties)
+                self.ended += 1
+                self._one_ended.set()
+                self._one_ended = trio.Event()
+                await self._tell(receipt.publish, result)
 
     async def _tell(self, publish: Publish, result: PublishResult) -> None:
         if self._args.json:
