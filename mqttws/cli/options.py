@@ -46,6 +46,8 @@ def add_connection_options(parser: ArgumentParser) -> None:
     where.add_argument("--cert", metavar="FILE", help="client certificate")
     where.add_argument("--key", metavar="FILE", help="its private key")
     where.add_argument("--insecure", action="store_true", help="do not verify the Server's certificate")
+    where.add_argument("--profile", choices=("auto", "mqtt", "webpubsub"), default="auto",
+                       help="webpubsub: refuse here what Web PubSub would; auto: go by the URL's path")  # fmt: skip
     who = parser.add_argument_group("session")
     who.add_argument("-V", "--protocol-version", type=_version, default=ProtocolVersion.V5, metavar="{5,3.1.1}",
                      help="MQTT version (default: 5)")  # fmt: skip
@@ -102,6 +104,7 @@ def client_options(args: Namespace) -> dict[str, Any]:
         "will": _will(args),
         "properties": properties_of(args, args.connect_property, PacketType.CONNECT),
         "headers": args.header,
+        "profile": args.profile,
         "ssl_context": _ssl_context(args),
     }
 

@@ -1,0 +1,170 @@
+"""``mqttws serve``: two lines to start from, then an endpoint until a signal comes."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from mqttws.cli import main
+from mqttws.endpoint.service import Service, settings_of
+from mqttws.webpubsub import ClientAccessUrl, ConnectionString, Roles, read_token
+from tests.cli.peers import Command, serving
+
+KEY = "canary0123456789abcdef0123456789abcdef"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_says_where_it_is_and_serves_until_a_signal_comes(number: int) -> None:
+    with serving("--hub", "chat", "--access-key", KEY, "--lifetime", "600") as (command, connection_string, url):
+        service = ConnectionString.parse(connection_string)
+        assert service.access_key == KEY
+        parsed = ClientAccessUrl.parse(url)
+        assert (parsed.host, parsed.hub) == ("127.0.0.1", "chat")
+        claims = read_token(parsed.token, [KEY], [service.audience("chat")], time.time())
+        assert claims.roles == Roles.everything()
+        assert 0 < claims.expires_at - time.time() <= 600
+        assert main(["pub", "-L", url, "-t", "group1", "-m", "x", "-q", "2"]) == 0
+        command.signal(number)
+        code, out, err = command.end()
+    assert (code, out) == (0, "")
+    assert err.strip()
+    assert KEY not in err
+    assert parsed.token is not None
+    assert parsed.token not in err
+
+
+def test_every_hub_named_gets_a_url_and_no_other_is_served(capsys: pytest.CaptureFixture[str]) -> None:
+    with serving("--hub", "chat", "--hub", "news", "--quiet") as (command, connection_string, _):
+        news = command.line()
+        assert news.startswith("url: ws://127.0.0.1:")
+        assert "/hubs/news?access_token=" in news
+        assert main(["url", "--connection-string", connection_string, "--hub", "other", "--everything"]) == 0
+        other = capsys.readouterr().out.strip()
+        assert main(["pub", "-L", other, "-t", "t", "-m", "x"]) == 3
+
+
+def test_the_key_may_come_from_the_environment_and_a_short_one_is_told_in_the_log(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("MQTTWS_ACCESS_KEY", "canary")
+    with serving() as (command, connection_string, url):
+        assert ConnectionString.parse(connection_string).access_key == "canary"
+        assert main(["pub", "-L", url, "-t", "t", "-m", "x"]) == 0
+        command.signal(signal.SIGINT)
+        code, _, err = command.end()
+    assert code == 0
+    assert [line for line in err.splitlines() if "access key has 6 bytes" in line]
+    assert "canary" not in err
+
+
+def test_a_random_key_is_long_enough_and_another_each_time() -> None:
+    with serving("--quiet") as (_, one, _), serving("--quiet") as (_, other, _):
+        keys = {ConnectionString.parse(text).access_key for text in (one, other)}
+    assert len(keys) == 2
+    assert min(map(len, keys)) >= 32
+
+
+@pytest.mark.parametrize(("settings", "code"), [([], 3), (["--set", "allow-underscore=yes"], 0)])
+def test_a_setting_is_taken(settings: list[str], code: int, capsys: pytest.CaptureFixture[str]) -> None:
+    with serving("--quiet", "--set", "queue_messages=10", *settings) as (_, _, url):
+        pub = ["pub", "-L", url, "-t", "t", "-m", "x", "-q", "1", "-i", "under_score"]
+        assert main([*pub, "--profile", "mqtt"]) == code
+        assert main(pub) == 2
+    assert "1 to 128 ASCII letters and digits" in capsys.readouterr().err
+
+
+def test_the_settings_are_listed_with_their_origin(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["serve", "--list-settings"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == len(list(settings_of(Service())))
+    assert "allow_underscore = False (documented): admit '_' in client ids besides [0-9A-Za-z]" in lines
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        (["--hub", "1"], "no hub name"),
+        (["--port", "70000"], "'70000' is no port"),
+        (["--port", "http"], "'http' is no port"),
+        (["--set", "allow_underscore"], "NAME=VALUE"),
+        (["--set", "allow_underscore=maybe"], "allow_underscore should be like False"),
+        (["--set", "queue_messages=many"], "queue_messages should be like 1000"),
+        (["--set", "queue_messages=0"], "queue_messages is 0"),
+        (["--set", "que_messages=1"], "did you mean 'queue_messages'"),
+        (["--set", "wildcard_answer=x"], "wildcard_answer is 'x'"),
+        (["--access-key", KEY, "--access-key-file", "x"], "access key is given twice"),
+        (["--lifetime", "0"], "positive number of seconds"),
+        (["--cert", "/absent"], "cannot use --cert"),
+        (["--key", "/absent"], "--key goes with --cert"),
+        (["--tls", "x", "--cert", "y"], "have no place"),
+        (["--tls", "/absent/ca.pem"], "cannot write /absent/ca.pem"),
+    ],
+)
+def test_wrong_usage_is_one_line_without_the_key(
+    options: list[str], complaint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["serve", "--port", "0", *options]) == 2
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n"), err.startswith("mqttws serve: ")) == ("", 1, True)
+    assert complaint in err
+    assert KEY not in err
+
+
+def test_a_port_that_is_taken_is_a_failure(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert main(["serve", "--port", str(port)]) == 1
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert err.startswith(f"mqttws serve: cannot listen on 127.0.0.1:{port}: ")
+
+
+def test_a_certificate_made_now_is_trusted_by_who_has_its_authority(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    authority = tmp_path / "ca.pem"
+    pub = ["-t", "t", "-m", "x", "-q", "1"]
+    with serving("--quiet", "--tls", str(authority)) as (_, connection_string, url):
+        assert connection_string.startswith("Endpoint=https://127.0.0.1:")
+        assert url.startswith("wss://127.0.0.1:")
+        assert main(["pub", "-L", url, "--cafile", str(authority), *pub]) == 0
+        assert main(["pub", "-L", url, "--insecure", *pub]) == 0
+        assert main(["pub", "-L", url, *pub]) == 3
+    err = capsys.readouterr().err
+    assert "certificate is not trusted" in err
+    assert "access_token=ey" not in err
+
+
+def test_a_certificate_of_ones_own_is_served(tmp_path: Path) -> None:
+    import trustme
+
+    authority = trustme.CA()
+    certificate = authority.issue_cert("127.0.0.1")
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    certificate.private_key_pem.write_to_path(tmp_path / "key.pem")
+    for blob in certificate.cert_chain_pems:
+        blob.write_to_path(tmp_path / "cert.pem", append=True)
+    options = ["--cert", str(tmp_path / "cert.pem"), "--key", str(tmp_path / "key.pem")]
+    with serving("--quiet", *options) as (_, _, url):
+        client = ["--cafile", str(tmp_path / "ca.pem"), *options]
+        assert main(["pub", "-L", url, "-t", "t", "-m", "x", "-q", "1", *client]) == 0
+
+
+def test_without_trustme_the_option_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "trustme", None)
+    assert main(["serve", "--port", "0", "--tls", "x"]) == 2
+    assert "pip install 'mqttws[tls]'" in capsys.readouterr().err
+
+
+def test_an_ipv6_address_is_served() -> None:
+    with Command("serve", "--host", "::1", "--port", "0", "--quiet") as command:
+        connection_string, url = command.line(), command.line().removeprefix("url: ")
+        assert connection_string.startswith("connection-string: Endpoint=http://[::1]:")
+        assert main(["pub", "-L", url, "-t", "t", "-m", "x", "-q", "1"]) == 0
