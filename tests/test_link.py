@@ -6,7 +6,7 @@ import math
 import traceback
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mqttws.codec import ConnAck, Connect, PingReq, Publish, encode
@@ -14,8 +14,9 @@ from mqttws.errors import ConnectionLost, HandshakeRefused, LocalProtocolError, 
 from mqttws.link import LARGEST_MESSAGE, Link, Opened, Upgrade
 from mqttws.session import Closed, Connection, Delivered, KeepAliveExpired, MemoryStore, Session
 from mqttws.vocabulary import ProtocolVersion, QoS, Role
-from tests.links import VERSIONS, Pair, client_link, ended, is_closed, only_closed, opened, server_link
+from tests.links import VERSIONS, Pair, client_link, end_of, ended, is_closed, only_closed, opened, server_link
 from tests.websocket.frames import BINARY, PING, PONG, frame
+from tests.websocket.test_fastpath import Make, mixtures
 from tests.websocket.test_handshake import answer, request
 
 
@@ -516,6 +517,24 @@ def test_any_bytes_lead_to_the_same_end_in_any_portions(data: bytes, size: int, 
         return repr(link.events())
 
     assert outcome(size) == outcome(1000)
+
+
+@settings(max_examples=40)
+@given(mixtures, st.integers(1, 400), st.booleans())
+def test_any_frames_lead_to_one_closed_in_any_portions(mixture: list[Make], size: int, client: bool) -> None:
+    def outcome(size: int) -> str:
+        pair = opened()
+        ours, _ = end_of(pair, client)
+        data = b"".join(make(not client) for make in mixture)
+        size = max(size, len(data) // 100)
+        for start in range(0, len(data), size):
+            ours.receive_data(data[start : start + size], pair.now)
+        ours.receive_eof(pair.now)
+        events = ours.events()
+        ended(events)
+        return repr(events)
+
+    assert outcome(size) == outcome(1 << 20)
 
 
 @given(st.binary(max_size=60), st.integers(1, 30))
