@@ -188,6 +188,11 @@ class IncomingExchange:
     current: bool = True
     queued: bool = True
 
+    @property
+    def is_taken_over(self) -> bool:
+        """Whether this is a QoS 2 message that was consumed: it must not be delivered again before its PUBREL."""
+        return self.qos == QoS.EXACTLY_ONCE and self.step in (_Step.TURN, _Step.PUBREL) and self.reason_code < 0x80
+
 
 class Incoming:
     """Exchanges that the peer began, and the order in which their acknowledgements leave."""
@@ -256,12 +261,18 @@ class Incoming:
             self._order.append(known)
 
     def acknowledge(self, publish: Publish, reason_code: int, properties: AckProperties | None) -> None:
-        """The owner has consumed a message; one of a lost Session, or acknowledged before, is passed over."""
+        """The owner has consumed a message; one of a lost Session, or acknowledged before, is passed over.
+
+        At QoS 2 that is recorded at once and not when PUBREC leaves: the PUBRECs of earlier messages may hold it up, or
+        the connection may be gone, and the message would be delivered a second time.
+        """
         exchange = self._exchanges.get(publish.packet_id or 0)
         if exchange is not None and exchange.publish is publish and exchange.step is _Step.CONSUMER:
             exchange.step = _Step.TURN
             exchange.reason_code = reason_code
             exchange.properties = properties
+            if exchange.is_taken_over:
+                self._record(IncomingStored(exchange.packet_id))
 
     def due(self) -> IncomingExchange | None:
         """The next exchange whose PUBACK or PUBREC may leave now, moved on as if it had; None when none may."""
@@ -270,11 +281,10 @@ class Incoming:
             exchange.queued = False
             if exchange.step is _Step.TURN:
                 exchange.publish = None
-                if exchange.qos == QoS.AT_LEAST_ONCE or exchange.reason_code >= 0x80:
-                    self._end(exchange)
-                else:
+                if exchange.is_taken_over:
                     exchange.step = _Step.PUBREL
-                    self._record(IncomingStored(exchange.packet_id))
+                else:
+                    self._end(exchange)
                 return exchange
             if exchange.step is _Step.PUBREL:
                 return exchange
@@ -292,7 +302,7 @@ class Incoming:
 
     def _end(self, exchange: IncomingExchange) -> None:
         del self._exchanges[exchange.packet_id]
-        if exchange.step is _Step.PUBREL:
+        if exchange.is_taken_over:
             self._record(IncomingEnded(exchange.packet_id))
         exchange.step = _Step.NOTHING
         if exchange.current:
