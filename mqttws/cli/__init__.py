@@ -88,7 +88,7 @@ def _run(arguments: list[str]) -> int:
     if not arguments or arguments[0] not in COMMANDS:
         parser = _top_parser()
         parser.parse_args(arguments)
-        parser.error("no command was given")
+        parser.error("the command comes first")
     name = arguments[0]
     module = import_module(f"mqttws.cli.{name}")
     parser = CommandParser(f"mqttws {name}", module.__doc__ or "", module.EXAMPLES)

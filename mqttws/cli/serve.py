@@ -125,7 +125,7 @@ def _setting(text: str) -> tuple[str, Any]:
 
 
 _READERS: Final[dict[type, Any]] = {
-    bool: {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}.__getitem__,
+    bool: lambda text: {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}[text.lower()],
     int: lambda text: int(text, 0),
     float: float,
     str: str,

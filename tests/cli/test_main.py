@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -44,6 +45,7 @@ def test_each_command_has_help_with_examples(command: str, capsys: pytest.Captur
         ([], "required: COMMAND"),
         (["publish"], "invalid choice: 'publish'"),
         (["--verbose"], "required: COMMAND"),
+        (["--", "pub"], "the command comes first"),
         ([f"ws://h/?access_token={TOKEN}"], "invalid choice"),
         (["url", f"ws://h/?access_token={TOKEN}"], "--hub"),
     ],
@@ -88,7 +90,17 @@ def test_ctrl_c_at_a_bad_moment_is_a_failure_without_a_word(
     assert capsys.readouterr() == ("", "")
 
 
-def test_a_reader_that_has_seen_enough_is_no_failure() -> None:
+def test_a_reader_that_has_seen_enough_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    run_instead(monkeypatch, BrokenPipeError())
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as stdout:
+        monkeypatch.setattr("sys.stdout", stdout)
+        stdout.write("not flushed yet")
+        assert main(["pub"]) == 0
+
+
+def test_a_reader_that_has_seen_enough_hears_no_complaint_at_the_interpreters_end() -> None:
     script = "import sys, os\nfrom mqttws.cli import main\nos.close(sys.stdin.fileno())\nsys.exit(main(['--help']))\n"
     command = f'{sys.executable} -c "{script}" | true; exit ${{PIPESTATUS[0]}}'
     done = subprocess.run(["bash", "-c", command], check=False, capture_output=True, text=True)

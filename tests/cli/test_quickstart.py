@@ -11,7 +11,7 @@ import pytest
 
 from mqttws.cli import main
 from mqttws.codec import Connect, Publish
-from tests.cli.peers import Command, Manners, RecordingServer, message, serving
+from tests.cli.peers import Command, Manners, RecordingServer, message
 
 CANARY = "canary0123456789"
 
@@ -39,9 +39,9 @@ def test_alone_it_takes_every_step_and_tells_each() -> None:
     assert "access_token=" not in done.stdout
 
 
-def test_it_runs_against_any_server_by_url(capsys: pytest.CaptureFixture[str]) -> None:
-    with serving("--quiet") as (_, _, url):
-        assert main(["quickstart", "--url", url, "-t", "other", "-m", "Grüße"]) == 0
+def test_it_runs_against_any_server_by_url(endpoint: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:
+    url = endpoint[1]
+    assert main(["quickstart", "--url", url, "-t", "other", "-m", "Grüße"]) == 0
     out = capsys.readouterr().out
     assert out.startswith("1. Using the Server at ws://127.0.0.1:")
     assert 'Received "Grüße" on "other"' in out

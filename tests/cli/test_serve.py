@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import signal
 import socket
 import sys
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
 from mqttws.cli import main
+from mqttws.cli.serve import _setting
 from mqttws.endpoint.service import Service, settings_of
 from mqttws.webpubsub import ClientAccessUrl, ConnectionString, Roles, read_token
 from tests.cli.peers import Command, serving
@@ -62,11 +66,44 @@ def test_the_key_may_come_from_the_environment_and_a_short_one_is_told_in_the_lo
     assert "canary" not in err
 
 
-def test_a_random_key_is_long_enough_and_another_each_time() -> None:
-    with serving("--quiet") as (_, one, _), serving("--quiet") as (_, other, _):
-        keys = {ConnectionString.parse(text).access_key for text in (one, other)}
-    assert len(keys) == 2
-    assert min(map(len, keys)) >= 32
+def test_a_random_key_is_long_enough(endpoint: tuple[str, str]) -> None:
+    assert len(ConnectionString.parse(endpoint[0]).access_key) >= 32
+
+
+def test_it_serves_in_this_very_process(
+    unused_port: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupt() -> None:
+        while True:
+            with contextlib.suppress(ConnectionRefusedError), socket.create_connection(("127.0.0.1", unused_port)):
+                os.kill(os.getpid(), signal.SIGINT)
+                return
+            time.sleep(0.01)
+
+    monkeypatch.setenv("MQTTWS_ACCESS_KEY", KEY)
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    assert main(["serve", "--port", str(unused_port), "--hub", "chat", "--hub", "news"]) == 0
+    thread.join()
+    out, err = capsys.readouterr()
+    assert [line.split(": ")[0] for line in out.splitlines()] == ["connection-string", "url", "url"]
+    assert f"Endpoint=http://127.0.0.1:{unused_port};AccessKey={KEY};" in out
+    assert KEY not in err
+
+
+@pytest.fixture
+def unused_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+    return port
+
+
+def test_settings_are_of_their_defaults_kind() -> None:
+    assert _setting("allow-underscore=No") == ("allow_underscore", False)
+    assert _setting("queue_messages=0x10") == ("queue_messages", 16)
+    assert _setting("clock_skew=1.5") == ("clock_skew", 1.5)
+    assert _setting("wildcard_answer=disconnect") == ("wildcard_answer", "disconnect")
+    assert _setting("origins=https://a,https://b") == ("origins", frozenset({"https://a", "https://b"}))
 
 
 @pytest.mark.parametrize(("settings", "code"), [([], 3), (["--set", "allow-underscore=yes"], 0)])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -11,7 +13,7 @@ import pytest
 
 from mqttws.cli import main
 from mqttws.codec import Connect, Subscribe
-from tests.cli.peers import Command, Manners, RecordingServer, farewell, message, serving
+from tests.cli.peers import Command, Manners, RecordingServer, farewell, message
 
 CANARY = "canary0123456789"
 
@@ -157,21 +159,38 @@ def test_a_reader_that_has_seen_enough_ends_it_in_peace() -> None:
         assert farewell(server) == 0
 
 
-def test_a_session_that_is_kept_is_taken_up_again(capsys: pytest.CaptureFixture[str]) -> None:
-    with serving("--quiet") as (_, _, url):
-        session = ["-t", "group1", "-i", "me", "-x", "20"]
-        assert main(["sub", "-L", url, *session, "-n", "0"]) == 0
-        assert main(["pub", "-L", url, "-t", "group1", "-m", "while you were away", "-q", "1"]) == 0
-        assert main(["sub", "-L", url, *session, "-c", "-n", "1", "-W", "10"]) == 0
+def test_a_reader_that_closes_our_output_ends_it_in_peace(monkeypatch: pytest.MonkeyPatch) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with (
+        RecordingServer(Manners(on_subscribe=MESSAGES)) as server,
+        contextlib.suppress(BrokenPipeError),
+        os.fdopen(writing, "w") as stdout,
+    ):
+        monkeypatch.setattr("sys.stdout", stdout)
+        assert main(["sub", "-L", server.url, "-t", "#", "-n", "3"]) == 0
+        assert farewell(server) == 0
+
+
+def test_a_session_that_is_kept_is_taken_up_again(
+    endpoint: tuple[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    url = endpoint[1]
+    session = ["-t", "group1", "-i", "one", "-x", "20"]
+    assert main(["sub", "-L", url, *session, "-n", "0"]) == 0
+    assert main(["pub", "-L", url, "-t", "group1", "-m", "while you were away", "-q", "1"]) == 0
+    assert main(["sub", "-L", url, *session, "-c", "-n", "1", "-W", "10"]) == 0
     assert lines_of(capsys) == ["while you were away"]
 
 
-def test_a_message_is_acknowledged_once_it_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
-    with serving("--quiet") as (_, _, url):
-        session = ["-t", "group1", "-i", "me", "-x", "20", "-q", "2"]
-        assert main(["sub", "-L", url, *session, "-n", "0"]) == 0
-        for text in ("first", "second"):
-            assert main(["pub", "-L", url, "-t", "group1", "-m", text, "-q", "2"]) == 0
-        assert main(["sub", "-L", url, *session, "-c", "-n", "1", "-W", "10"]) == 0
-        assert main(["sub", "-L", url, *session, "-c", "-n", "1", "-W", "10"]) == 0
+def test_a_message_is_acknowledged_once_it_is_printed(
+    endpoint: tuple[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    url = endpoint[1]
+    session = ["-t", "group2", "-i", "two", "-x", "20", "-q", "2"]
+    assert main(["sub", "-L", url, *session, "-n", "0"]) == 0
+    for text in ("first", "second"):
+        assert main(["pub", "-L", url, "-t", "group2", "-m", text, "-q", "2"]) == 0
+    assert main(["sub", "-L", url, *session, "-c", "-n", "1", "-W", "10"]) == 0
+    assert main(["sub", "-L", url, *session, "-c", "-n", "1", "-W", "10"]) == 0
     assert lines_of(capsys) == ["first", "second"]
