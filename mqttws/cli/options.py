@@ -73,7 +73,7 @@ def add_will_options(parser: ArgumentParser) -> None:
     will.add_argument("--will-topic", metavar="TOPIC", help="topic of the Will Message")
     will.add_argument("--will-payload", default="", metavar="TEXT", help="its payload (default: empty)")
     will.add_argument(
-        "--will-qos", type=int, choices=QOS, default=QOS[0], metavar="{0,1,2}", help="its QoS (default: 0)"
+        "--will-qos", type=int, choices=(0, 1, 2), default=0, metavar="{0,1,2}", help="its QoS (default: 0)"
     )
     will.add_argument("--will-retain", action="store_true", help="retain it")
     will.add_argument("--will-property", action="append", default=[], metavar="NAME=VALUE",

@@ -20,7 +20,7 @@ from mqttws.cli.properties import jsonable, names_of
 from mqttws.client import Client, PublishResult, Receipt
 from mqttws.codec import Publish
 from mqttws.errors import PublishRefused, QueueFull, name_of
-from mqttws.vocabulary import QOS, PacketType
+from mqttws.vocabulary import PacketType
 
 __all__ = ["EXAMPLES", "add_arguments", "run"]
 
@@ -50,7 +50,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     what.add_argument("-s", "--stdin", action="store_true", help="all of standard input is the payload")
     what.add_argument("-l", "--lines", action="store_true", help="each line of standard input is a payload")
     what.add_argument("-n", "--null-message", action="store_true", help="an empty payload")
-    parser.add_argument("-q", "--qos", type=int, choices=QOS, metavar="{0,1,2}", help="QoS (default: see below)")
+    parser.add_argument("-q", "--qos", type=int, choices=(0, 1, 2), metavar="{0,1,2}", help="QoS (default: see below)")
     parser.add_argument("-r", "--retain", action="store_true", help="retain the message")
     parser.add_argument("--repeat", type=whole_number, default=1, metavar="N", help="send it N times (not with -l)")
     parser.add_argument("-D", "--property", action="append", default=[], metavar="NAME=VALUE",

@@ -14,7 +14,7 @@ from mqttws.cli.outcome import CommandFailed, ExitCode, NotConnected
 from mqttws.cli.output import as_json, as_line, write_lines
 from mqttws.cli.properties import names_of
 from mqttws.client import Client
-from mqttws.vocabulary import QOS, PacketType
+from mqttws.vocabulary import PacketType
 
 __all__ = ["EXAMPLES", "add_arguments", "run"]
 
@@ -37,7 +37,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     """The options of ``mqttws sub``."""
     parser.add_argument("-t", "--topic", action="append", required=True, metavar="FILTER",
                         help="Topic Filter to subscribe to (repeatable)")  # fmt: skip
-    parser.add_argument("-q", "--qos", type=int, choices=QOS, default=QOS[1], metavar="{0,1,2}",
+    parser.add_argument("-q", "--qos", type=int, choices=(0, 1, 2), default=1, metavar="{0,1,2}",
                         help="highest QoS to receive at (default: 1)")  # fmt: skip
     parser.add_argument("-n", "-C", "--count", type=whole_number, metavar="N", help="leave after N messages")
     parser.add_argument("-W", "--timeout", type=seconds, metavar="SECONDS",
