@@ -86,7 +86,7 @@ def _judge_identity(connect: Connect, service: Service, v5: bool) -> Refused | N
     shown = connect.client_id[:140]
     message = f"client id '{shown}' is not {service.client_id_rule}, the service's documented rule"
     if not service.allow_underscore and _rule(service.changed(allow_underscore=True)).fullmatch(connect.client_id):
-        message += "; the local endpoint's switch allow_underscore admits '_'"
+        message += "; the setting allow_underscore admits '_' (mqttws serve --set allow_underscore=true)"
     return Refused(ReasonCode.CLIENT_IDENTIFIER_NOT_VALID if v5 else ConnectReturnCode.IDENTIFIER_REJECTED, message)
 
 

@@ -90,8 +90,8 @@ class Router:
         """Send what waits for a session as far as it is taken; relieve publishers when the queue has become short."""
         if not session.drain(now):
             return
-        if session.peer is not None:
-            self.touched[session.peer] = None
+        assert session.peer is not None  # nothing leaves without a connection
+        self.touched[session.peer] = None
         if session.backlog.is_short:
             self.release(session)
 

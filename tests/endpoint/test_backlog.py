@@ -11,10 +11,10 @@ from mqttws.endpoint import Service
 from mqttws.endpoint.backlog import Backlog
 from mqttws.endpoint.messages import OVERHEAD, Message
 from mqttws.endpoint.subscriptions import Subscriber
-from mqttws.errors import ServerDisconnected
+from mqttws.errors import LocalProtocolError, ServerDisconnected
 from mqttws.session import Closed, Delivered
 from mqttws.vocabulary import QOS, QoS, ReasonCode
-from tests.endpoint.bench import Q1, Q2, Bench, Client
+from tests.endpoint.bench import Q0, Q1, Q2, Bench, Client
 
 SUBSCRIBER = Subscriber(QoS.AT_LEAST_ONCE)
 LASTING = {"session_expiry_interval": 30}
@@ -236,3 +236,13 @@ def test_unsubscribing_forgets_what_waits() -> None:
     client.send(Unsubscribe(0, ["a"]))
     acknowledge_all(client)
     assert [topic for topic, _, _ in client.received] == ["a", "b"]
+
+
+def test_a_message_that_cannot_be_encoded_is_a_bug_and_not_passed_over() -> None:
+    bench = Bench()
+    client = bench.client()
+    session = bench.hub.session("c1")
+    assert session is not None
+    with pytest.raises(LocalProtocolError, match="wildcard"):
+        session.offer(Message("a#", b"", Q0, False, {}), SUBSCRIBER, bench.now)
+    assert client.received == []

@@ -370,6 +370,15 @@ def delayed(seconds: int) -> Will:
     return Will("w", b"gone", properties={"will_delay_interval": seconds})
 
 
+def test_row_70_a_will_without_delay_does_not_wait_for_the_end_of_the_session() -> None:
+    bench = Bench()
+    watching = watcher(bench)
+    lasting(bench, will=delayed(0)).vanish()
+    assert watching.received == [("w", b"gone", 0)]
+    bench.pass_time(40)
+    assert watching.received == [("w", b"gone", 0)]
+
+
 def test_row_70_a_delayed_will_waits_and_comes_once() -> None:
     bench = Bench()
     watching = watcher(bench)

@@ -369,9 +369,9 @@ async def test_a_bug_that_one_client_finds_ends_its_connection_only(monkeypatch:
         handle = hub.handle
 
         def buggy(peer: Any, event: Any, now: float) -> None:
+            handle(peer, event, now)
             if isinstance(event, Publish) and event.topic == "bug":
                 raise ZeroDivisionError("by zero")
-            handle(peer, event, now)
 
         monkeypatch.setattr(hub, "handle", buggy)
         async with open_wire(endpoint, "bad") as bad:
