@@ -46,6 +46,8 @@ class Endpoint:
         self.service = service
         self.connections = Counters()
         self.log = log
+        #: Byte streams being served, those before and in the handshake included.
+        self.sockets = 0
         self._connection_string = connection_string
         self._door = Door(service, connection_string.endpoint, keys, hubs)
         self._hubs: dict[str, Hub] = {}
@@ -114,6 +116,7 @@ class Endpoint:
             close_timeout=service.close_timeout,
         )
         visit = _Visit(self, pump, address)
+        self.sockets += 1
         try:
             link.start(trio.current_time())
             async with trio.open_nursery() as nursery:
@@ -123,6 +126,7 @@ class Endpoint:
         except Exception as error:  # noqa: BLE001 - a bug that one client has found must not end the others
             self.log("ConnectionAborted", f"internal error: {error!r}", address=address)
         finally:
+            self.sockets -= 1
             visit.leave(trio.current_time())
 
     def admit(self, upgrade: Upgrade, pump: Pump, address: str) -> tuple[Hub, Peer] | Refusal:

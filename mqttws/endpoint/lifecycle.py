@@ -30,7 +30,7 @@ class Lifecycle:
 
     def connect(self, peer: Peer, connect: Connect, now: float) -> None:
         """Answer CONNECT: refuse it and keep nothing, or begin or resume a session."""
-        verdict = judge_connect(connect, self._service, self._new_client_id())
+        verdict = judge_connect(connect, self._service, "" if connect.client_id else self._new_client_id())
         known = None if isinstance(verdict, Refused) else self._router.sessions.get(verdict.client_id)
         if isinstance(verdict, Accepted) and known is None and self._is_full:
             v5 = connect.version == ProtocolVersion.V5

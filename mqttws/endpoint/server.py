@@ -120,7 +120,7 @@ async def _accept(
             continue
         exhausted = False
         address = _address_of(stream)
-        if len(nursery.child_tasks) > most:
+        if endpoint.sockets >= most:
             endpoint.log("HandshakeRefused", "Connection count reaches limit; closed unread", address=address)
             stream.socket.close()
         elif ssl_context is None:
