@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from enum import Enum
 from typing import Any, Final
 
@@ -60,6 +60,7 @@ class Lifetime:
         self._window_bytes = options.receive_maximum * options.maximum_packet_size
         self._failure: Failure | None = None
         self._dialled = False
+        self._shelters: list[trio.CancelScope] = []
         self._connected = trio.Event()
         self._finished = trio.Event()
 
@@ -79,11 +80,20 @@ class Lifetime:
         self.pump = await connect_wire(self.options, address, headers, connect, self.options.held_session())
         self.connection = self.pump.link.connection
         self._dialled = True
-        nursery.start_soon(self.pump.write)
-        nursery.start_soon(self._read)
+        nursery.start_soon(self._sheltered, self.pump.write)
+        nursery.start_soon(self._sheltered, self._read)
         await self._connected.wait()
         self.check_open()
         self.state = ClientState.OPEN
+
+    async def _sheltered(self, task: Callable[[], Awaitable[None]]) -> None:
+        """Run a task that ends only when the wire does, or when :meth:`leave` ends it.
+
+        The caller's cancellation does not reach it: somebody has to send the farewell.
+        """
+        with trio.CancelScope(shield=True) as scope:
+            self._shelters.append(scope)
+            await task()
 
     async def _read(self) -> None:
         """Handle all that a chunk holds before anybody else runs: a task switch costs more than a packet."""
@@ -143,7 +153,8 @@ class Lifetime:
 
     async def finish(self) -> None:
         """The block was left without an exception: let exchanges under way come to their end."""
-        self.state = ClientState.CLOSING
+        if self.state is ClientState.OPEN:
+            self.state = ClientState.CLOSING
         with trio.move_on_after(self.options.deadlines.linger):
             await self.outgoing.finished()
 
@@ -163,6 +174,8 @@ class Lifetime:
         )
         with trio.CancelScope(deadline=now + self.options.deadlines.linger, shield=True):
             await self._finished.wait()
+        for shelter in self._shelters:
+            shelter.cancel()
         # Messages may have been consumed after the last write.
         self.pump.commit()
 

@@ -120,7 +120,6 @@ async def open_client(
         except BaseException as raised:  # noqa: BLE001 - raised again below
             error = raised
         await life.leave(failed=error is not None)
-        nursery.cancel_scope.cancel()
     if error is not None:
         raise error
     life.raise_unseen_failure()

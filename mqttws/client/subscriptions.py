@@ -22,9 +22,9 @@ logger = logging.getLogger("mqttws.client")
 
 @dataclass(slots=True, eq=False)
 class _Request:
-    """A SUBSCRIBE and, once it is there, what SUBACK says to each of its filters."""
+    """A SUBSCRIBE: what it asks for, and what SUBACK says to each filter once it is there."""
 
-    topic_filters: tuple[str, ...]
+    asked: list[tuple[_Wanted, Subscription]] = field(default_factory=list)
     answered: trio.Event = field(default_factory=trio.Event)
     reason_codes: dict[str, int] = field(default_factory=dict)
     answer: SubAck | None = None
@@ -77,14 +77,14 @@ class Subscriptions:
         if new:
             sent = connection.send(Subscribe(0, new, properties or {}), now)
             assert isinstance(sent, Subscribe)
-            request = _Request(tuple(subscription.topic_filter for subscription in new))
-            self._requests[sent.packet_id] = request
+            request = self._requests[sent.packet_id] = _Request()
             for subscription in new:
                 known = self._wanted.get(subscription.topic_filter)
                 if known is None:
-                    self._wanted[subscription.topic_filter] = _Wanted(subscription, request)
+                    known = self._wanted[subscription.topic_filter] = _Wanted(subscription, request)
                 else:
                     known.subscription, known.request = subscription, request
+                request.asked.append((known, subscription))
         entered = [self._wanted[subscription.topic_filter] for subscription in subscriptions]
         for wanted in entered:
             wanted.keep |= keep
@@ -134,16 +134,14 @@ class Subscriptions:
         """The Server has answered a SUBSCRIBE."""
         request = self._requests.pop(packet.packet_id)
         request.answer = packet
-        request.reason_codes = dict(zip(request.topic_filters, packet.reason_codes, strict=True))
-        request.answered.set()
-        for topic_filter, code in request.reason_codes.items():
-            wanted = self._wanted.get(topic_filter)
-            if wanted is None or wanted.request is not request:
-                continue  # left, or asked for anew, while the answer was on its way
+        for (wanted, subscription), code in zip(request.asked, packet.reason_codes, strict=True):
+            request.reason_codes[subscription.topic_filter] = code
             if code < 0x80:
-                wanted.granted = wanted.subscription, request
-            elif wanted.granted is not None:
+                wanted.granted = subscription, request
+            elif wanted.granted is not None and wanted.request is request:
+                # A higher QoS was refused, the subscription that there was stays.
                 wanted.subscription, wanted.request = wanted.granted
+        request.answered.set()
 
     def on_unsuback(self, packet: UnsubAck) -> None:
         """The Server has answered an UNSUBSCRIBE, which nobody waits for: a refusal is worth a line in the log."""

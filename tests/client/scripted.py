@@ -24,7 +24,7 @@ E = TypeVar("E")
 class Peer:
     """One connection, as the Server has it: what the client sent comes out event by event."""
 
-    def __init__(self, stream: trio.StapledStream[Any, Any]) -> None:
+    def __init__(self, stream: trio.abc.Stream) -> None:
         self.stream = stream
         self.connection = Connection(Role.SERVER)
         self.link = Link.server(self.connection)

@@ -92,7 +92,7 @@ async def test_what_the_server_does_not_take_is_refused_before_it_is_sent(autoju
 
 @trio_test
 async def test_a_loop_of_qos_0_publishes_lets_others_run_now_and_then(autojump_clock: MockClock) -> None:
-    async with open_pair() as (client, peer), trio.open_nursery() as nursery:
+    async with open_pair() as (client, _), trio.open_nursery() as nursery:
         others = 0
 
         @nursery.start_soon
