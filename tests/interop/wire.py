@@ -13,16 +13,20 @@ CHUNK = 65536
 class Wire:
     """Forwards bytes from ``port`` on 127.0.0.1 to ``target_port`` there.
 
-    :meth:`cut` resets every connection, as a network does that goes away without a word, and refuses new ones until
-    :meth:`mend`.
+    :meth:`hold` swallows what is sent from now on, while both ends believe in their connection; :meth:`cut` ends every
+    connection without a word and refuses new ones; :meth:`mend` makes the wire good for connections to come.
     """
 
     def __init__(self, target_port: int) -> None:
         self.port = 0
-        self.connections = 0  #: accepted so far, refused ones not counted
+        self._is_held = False
         self._target_port = target_port
         self._is_cut = False
         self._open: set[trio.CancelScope] = set()
+
+    def hold(self) -> None:
+        """Lose all that is sent, in both directions: what is under way now stays so."""
+        self._is_held = True
 
     def cut(self) -> None:
         """End every connection, without any farewell of WebSocket or MQTT."""
@@ -31,33 +35,32 @@ class Wire:
             scope.cancel()
 
     def mend(self) -> None:
-        """Let connections through again."""
-        self._is_cut = False
+        """Let connections through again, and bytes."""
+        self._is_cut = self._is_held = False
 
     async def serve(self, near: trio.SocketStream) -> None:
         """One connection, from its start to its end or to the cut."""
         async with near:
             if self._is_cut:
                 return
-            self.connections += 1
             far = await trio.open_tcp_stream("127.0.0.1", self._target_port)
             async with far, trio.open_nursery() as nursery:
                 self._open.add(nursery.cancel_scope)
                 try:
-                    nursery.start_soon(_forward, near, far, nursery.cancel_scope)
-                    await _forward(far, near, nursery.cancel_scope)
+                    nursery.start_soon(self._forward, near, far, nursery.cancel_scope)
+                    await self._forward(far, near, nursery.cancel_scope)
                 finally:
                     self._open.discard(nursery.cancel_scope)
 
-
-async def _forward(source: trio.SocketStream, sink: trio.SocketStream, both: trio.CancelScope) -> None:
-    """Bytes in one direction; the end of one direction is the end of both, as with a NAT that forgets."""
-    try:
-        while chunk := await source.receive_some(CHUNK):
-            await sink.send_all(chunk)
-    except trio.BrokenResourceError:
-        pass
-    both.cancel()
+    async def _forward(self, source: trio.SocketStream, sink: trio.SocketStream, both: trio.CancelScope) -> None:
+        """Bytes in one direction; the end of one direction is the end of both, as with a NAT that forgets."""
+        try:
+            while chunk := await source.receive_some(CHUNK):
+                if not self._is_held:
+                    await sink.send_all(chunk)
+        except trio.BrokenResourceError:
+            pass
+        both.cancel()
 
 
 @asynccontextmanager
