@@ -53,6 +53,22 @@ async def test_a_message_goes_to_every_stream_that_matches_and_is_acknowledged_o
 
 
 @trio_test
+async def test_one_stream_that_catches_up_is_enough_to_wait_for() -> None:
+    desk = Desk()
+    busy, idle = desk.stream("a", buffer=1), desk.stream("b", buffer=1)
+    desk.deliver("b", qos=0)
+    assert desk.dispatcher.crowded
+    assert not desk.dispatcher.catches_up()
+    assert not desk.dispatcher.crowded
+    desk.deliver("a", qos=0)
+    await anext(busy)
+    desk.deliver("a", qos=0)
+    assert desk.dispatcher.crowded
+    assert desk.dispatcher.catches_up()
+    assert idle.dropped == 0
+
+
+@trio_test
 async def test_a_shared_subscription_matches_by_its_inner_filter() -> None:
     desk = Desk()
     stream = desk.stream("$share/group/a/+")

@@ -166,6 +166,37 @@ async def test_room_comes_back_when_messages_are_taken() -> None:
     assert stream.dropped == 0
 
 
+@trio_test
+async def test_a_stream_catches_up_while_it_is_half_full_and_its_consumer_takes() -> None:
+    stream = Stream(buffer=4)
+    for _ in range(3):
+        stream.put(message(qos=0))
+    assert stream.crowded
+    assert not stream.catches_up()
+    await anext(stream)
+    assert not stream.catches_up()  # it has taken, but there is room now
+    stream.put(message(qos=0))
+    assert not stream.catches_up()  # there is none, but nobody has taken anything since
+    stream.put(message(qos=0))
+    await anext(stream)
+    assert stream.catches_up()
+    assert not stream.catches_up()
+
+
+@trio_test
+async def test_a_consumer_that_waits_for_its_turn_is_about_to_take() -> None:
+    stream = Stream(buffer=100, buffer_bytes=10)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(anext, stream)
+        await trio.testing.wait_all_tasks_blocked()
+        stream.put(message(b"12345", qos=0))
+        assert not stream.crowded
+        stream.put(message(b"6", qos=0))
+        assert stream.crowded
+        assert stream.catches_up()
+    assert not stream.catches_up()
+
+
 @pytest.mark.parametrize("options", [{"buffer": 0}, {"buffer_bytes": 0}, {"overflow": "drop_all"}])
 def test_a_buffer_that_holds_nothing_and_an_unknown_policy_are_refused(options: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"at least one message|overflow is one of drop_newest, drop_oldest"):
