@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
+from mqttws.redaction import redact
+
 __all__ = [
     "MQTT_PATH",
     "ClientAccessUrl",
@@ -205,21 +207,3 @@ def _hub_of(path: str) -> str | None:
 
 def _token_of(query: str) -> str | None:
     return next((value for name, value in parse_qsl(query) if name == "access_token"), None)
-
-
-#: Everything that looks like a secret: the token of a URL or a header, a key, a password in a URL, and whatever has the
-#: form of a JWT. Each alternative starts with fixed text and repeats one class, so the search stays linear.
-_SECRETS: Final = re.compile(
-    r"(?P<keep>access_token=|\bBearer\s{1,8}|\bAccessKey=)[^\s&;#\"'<>]+"
-    r"|(?P<user>\bwss?://)[^\s/?#@]+(?=@)"
-    r"|\beyJ[\w-]*\.[\w-]*(?:\.[\w-]*)?",
-    re.IGNORECASE | re.ASCII,
-)
-
-
-def redact(text: str) -> str:
-    """``text`` with every access token, access key and URL password in it replaced by ``[redacted]``.
-
-    For text that others made, such as the body of an HTTP answer; our own messages hold no secret to begin with.
-    """
-    return _SECRETS.sub(lambda match: (match["keep"] or match["user"] or "") + "[redacted]", text)

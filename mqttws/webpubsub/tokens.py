@@ -237,6 +237,8 @@ def _verified(token: str, keys: Sequence[str]) -> bytes:
     """The payload, if one of the keys made the signature."""
     import jwt  # noqa: PLC0415 - as in _signer
 
+    if not all(keys):  # older PyJWTs take an empty key, and anybody can sign with that
+        raise _unusable_key()
     for key in keys:
         try:
             decoded = _signer().decode_complete(token, key, algorithms=[_ALGORITHM])
@@ -250,8 +252,9 @@ def _verified(token: str, keys: Sequence[str]) -> bytes:
             raise TokenRefused(TokenFault.MALFORMED, "the access token is no JSON Web Token") from None
         except jwt.InvalidTokenError:
             raise _strange_header() from None
-        # PyJWT knows one critical extension (b64); a token for this service has no use for any.
-        if "crit" in decoded["header"]:
+        # PyJWT knows one critical extension (b64), older ones pass over all; a token for us has no use for any.
+        header = decoded["header"]
+        if "crit" in header or not isinstance(header.get("kid", ""), str):
             raise _strange_header()
         payload: bytes = decoded["payload"]
         return payload
