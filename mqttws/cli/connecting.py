@@ -9,10 +9,13 @@ from typing import Any, Final
 
 from mqttws.cli.options import client_options, url_from
 from mqttws.cli.outcome import NotConnected, UsageError, say_why
-from mqttws.client import Client, open_client
+from mqttws.client import Client, Deadlines, open_client
 from mqttws.errors import LocalProtocolError, MqttError
 
 __all__ = ["connected", "connected_to"]
+
+#: Seconds for the exchanges that are under way when a command ends.
+_LINGER: Final = Deadlines().linger
 
 #: CONNECT properties that the client takes as arguments, since they need more of it than a value in a packet.
 _ARGUMENTS: Final = ("session_expiry_interval", "receive_maximum", "maximum_packet_size")
@@ -30,6 +33,8 @@ async def connected(args: Namespace) -> AsyncIterator[Client]:
     for name in _ARGUMENTS:
         if name in options["properties"]:
             options[name] = options["properties"].pop(name)
+    if args.timeout is not None and args.timeout < _LINGER:
+        options["deadlines"] = Deadlines(linger=args.timeout)  # a short patience is short at the end, too
     async with connected_to(url, **options) as client:
         yield client
 
