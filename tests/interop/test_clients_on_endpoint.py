@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,9 +15,10 @@ from trio.testing import trio_test
 from mqttws.endpoint import open_endpoint
 from mqttws.vocabulary import ConnectReturnCode, ReasonCode
 from mqttws.webpubsub import Roles
+from tests.interop.mqttjs_peer import MqttJsError
 from tests.interop.paho_peer import PahoError
 from tests.interop.peers import Options, open_peer
-from tests.interop.scenarios import DEADLINE, SCENARIOS, Scenario
+from tests.interop.scenarios import DEADLINE, SCENARIOS, Scenario, client_id
 from tests.interop.servers import Server
 
 each_library = pytest.mark.parametrize("library", ["paho", "mqttjs"])
@@ -24,11 +26,11 @@ each_version = pytest.mark.parametrize("version", [4, 5], ids=["3.1.1", "5.0"])
 
 
 @asynccontextmanager
-async def endpoint(**settings: Any) -> AsyncIterator[tuple[Server, list[str]]]:
-    """The local endpoint as a server like any other, and the lines it logs."""
+async def endpoint(roles: Iterable[str] | None = None, **settings: Any) -> AsyncIterator[tuple[Server, list[str]]]:
+    """The local endpoint as a server like any other, and the lines it logs; without ``roles`` all is allowed."""
     log: list[str] = []
     async with open_endpoint(log=log.append, **settings) as running:
-        url = urlsplit(running.client_access_url("chat", roles=Roles.everything()))
+        url = urlsplit(running.client_access_url("chat", roles=Roles.everything() if roles is None else roles))
         assert url.scheme == "ws"
         yield Server(running.port, f"{url.path}?{url.query}"), log
     token = url.query.partition("=")[2]
@@ -107,3 +109,35 @@ async def test_an_empty_id_as_paho_sends_it_is_rejected_in_3_1_1() -> None:
                 ):  # which keeps the code to itself: it would try again with an id of its own
                     await peer.connect()
         assert "[0-9A-Za-z]{1,128}" in refusals(log)[0]
+
+
+@each_version
+@trio_test
+async def test_what_the_token_has_no_role_for_is_refused_and_the_connection_stays(version: int) -> None:
+    async with endpoint((*Roles.publish("mine"), *Roles.subscribe("mine"))) as (server, _):
+        with trio.fail_after(DEADLINE):
+            async with open_peer("paho", Options(server.url, version, client_id())) as peer:
+                assert (await peer.connect()).reason_code == 0
+                assert await peer.subscribe("yours", 1) == (ReasonCode.NOT_AUTHORIZED if version == 5 else 0x80)
+                assert await peer.subscribe("mine", 1) == 1
+                if version == 5:
+                    with pytest.raises(PahoError, match="0x87"):
+                        await peer.publish("yours", b"refused", 1)
+                else:
+                    await peer.publish("yours", b"acknowledged and dropped", 1)
+                await peer.publish("mine", b"still here", 1)
+                assert (await peer.message()).payload == b"still here"
+
+
+@trio_test
+async def test_a_token_for_another_hub_is_no_entry() -> None:
+    """MQTT.js does not say why, our log does; paho-mqtt would leave its socket open after a failed handshake."""
+    async with endpoint() as (server, log):
+        with trio.fail_after(DEADLINE):
+            stranger = replace(server, target=server.target.replace("/chat?", "/other?"))
+            async with open_peer("mqttjs", Options(stranger.url, 5, client_id())) as peer:
+                with pytest.raises(MqttJsError, match="closed before CONNACK"):
+                    await peer.connect()
+        (line,) = [line for line in log if line.startswith("HandshakeRefused")]
+        assert "audience" in line.lower()
+        assert "status=401" in line
