@@ -20,18 +20,20 @@ TOP_LEVEL = {"pyproject.toml", "README.md", "CHANGELOG.md", "LICENSE", "mqttws",
 LONGEST_FILE = {"mqttws": 450, "tests": 600, "benchmarks": 450}  #: lines; one concern a file, read top to bottom
 LONGEST_BODY = 50  #: lines of a function below its docstring; it fits a screen
 
-WORDS = {"vocabulary", "errors", "topics"}
+WORDS = {"vocabulary", "errors", "topics", "redaction", "notes"}
 CORE = WORDS | {"codec", "session", "websocket", "http", "link", "trace"}
 
 #: For each room the rooms it may import, besides itself. What is not here may not be.
 MAY_IMPORT: dict[str, set[str]] = {
     "vocabulary": set(),
-    "errors": {"vocabulary"},
+    "redaction": set(),
+    "notes": {"redaction"},
+    "errors": {"vocabulary", "redaction"},
     "topics": {"vocabulary", "errors"},
     "codec": WORDS,
     "session": WORDS | {"codec"},
-    "websocket": {"vocabulary", "errors", "http"},
-    "http": {"vocabulary", "errors"},
+    "websocket": {"vocabulary", "errors", "redaction", "notes", "http"},
+    "http": {"vocabulary", "errors", "redaction"},
     "trace": WORDS | {"codec"},
     "link": WORDS | {"codec", "session", "websocket", "http"},
     "webpubsub": WORDS,
