@@ -40,7 +40,8 @@ def name_of(code: int, version: int = 5) -> str:
 
 
 def _words(name: str) -> str:
-    return name.replace("_", " ").capitalize().replace("qos", "QoS")
+    words = name.replace("_", " ").lower().replace("qos", "QoS")
+    return words[0].upper() + words[1:]
 
 
 class MqttError(Exception):

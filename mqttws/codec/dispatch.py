@@ -219,14 +219,14 @@ def refuse_padding(buf: bytes, pos: int, body: int, version: int) -> None:
             raise error
 
 
-def decode(data: bytes, version: int = 5, *, sender: Role | None = None) -> Packet:
+def decode(data: bytes | bytearray | memoryview, version: int = 5, *, sender: Role | None = None) -> Packet:
     """The one packet that ``data`` is, no more and no less.
 
     A CONNECT decodes as the version it says. With ``sender`` also the rules of direction hold. Raises
     :class:`MalformedPacket` or another :class:`RemoteProtocolError` for any other bytes, and nothing else; a version
     that is neither 4 nor 5 is a :class:`ValueError`.
     """
-    if type(data) is not bytes:
+    if not isinstance(data, bytes):
         data = bytes(data)
     try:
         decoders = _ANYBODY[version] if sender is None else DECODERS[version][sender]

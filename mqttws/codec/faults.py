@@ -22,6 +22,7 @@ IN_3_1_1: Final[dict[str, str]] = {
     "MQTT-1.5.4-1": "MQTT-1.5.3-1",
     "MQTT-1.5.4-2": "MQTT-1.5.3-2",
     "MQTT-2.1.3-1": "MQTT-2.2.2-1",
+    "MQTT-2.2.1-2": "MQTT-2.3.1-5",
     "MQTT-2.2.1-3": "MQTT-2.3.1-1",
     "MQTT-2.2.1-4": "MQTT-2.3.1-1",
     "MQTT-2.2.1-5": "MQTT-2.3.1-6",
@@ -144,8 +145,8 @@ def in_version(error: ProtocolError, version: int | None) -> None:
 def settle(error: RemoteProtocolError, version: int | None, start: int) -> RemoteProtocolError:
     """Name the version, and count the offset from the packet's first byte, which was ``start``."""
     in_version(error, version)
-    if error.offset is not None:
-        error.offset -= start
+    assert error.offset is not None, "every reader tells the place"
+    error.offset -= start
     return error
 
 

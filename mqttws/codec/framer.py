@@ -66,10 +66,10 @@ class Framer:
         """How many bytes are held: those of an unfinished packet, and of packets that nobody took yet."""
         return len(self._buffer) - self._position + self._later
 
-    def receive_data(self, data: bytes) -> None:
+    def receive_data(self, data: bytes | bytearray | memoryview) -> None:
         """Store what came. Nothing is looked at before :meth:`packets`; after a fault it is dropped."""
         if data and self._fault is None:
-            self._chunks.append(data if type(data) is bytes else bytes(data))
+            self._chunks.append(data if isinstance(data, bytes) else bytes(data))
             self._later += len(data)
 
     def packets(self) -> Iterator[Packet]:

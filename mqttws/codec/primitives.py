@@ -143,10 +143,8 @@ def read_pair(buf: bytes, pos: int, end: int, field: str) -> tuple[tuple[str, st
     return (name, value), pos
 
 
-def write_u8(value: int, field: str) -> bytes:
-    """One byte."""
-    if not 0 <= value <= 0xFF:
-        raise _out_of_range(value, 0xFF, field)
+def write_u8(value: int, _field: str) -> bytes:
+    """One byte. All properties of this kind are 0 or 1, which their rows in the table look after."""
     return b"%c" % value
 
 
@@ -164,17 +162,15 @@ def write_u32(value: int, field: str) -> bytes:
     return _pack_u32(value)
 
 
-def write_varint(value: int, field: str) -> bytes:
-    """Variable Byte Integer in as few bytes as its value allows [MQTT-1.5.5-1]."""
-    if 0 <= value < 0x80:
-        return b"%c" % value
-    if not 0 <= value <= MAXIMUM_VARINT:
-        raise _out_of_range(value, MAXIMUM_VARINT, field)
+def write_varint(value: int, _field: str) -> bytes:
+    """Variable Byte Integer. The one property of this kind is bounded by its row in the table."""
     return varint(value)
 
 
 def varint(value: int) -> bytes:
-    """Base 128, least significant group first, for any value from 0 on, however many bytes that takes."""
+    """Base 128, least significant group first, in as few bytes as the value allows [MQTT-1.5.5-1], however many."""
+    if value < 0x80:
+        return b"%c" % value
     parts = bytearray()
     while value >= 0x80:
         parts.append(value & 0x7F | 0x80)

@@ -15,6 +15,7 @@ from mqttws.codec.primitives import (
     read_u32,
     read_utf8,
     read_varint,
+    varint,
     write_binary,
     write_pair,
     write_topic,
@@ -179,7 +180,7 @@ def write_properties(properties: Mapping[str, Any], rules: PropertyRules) -> byt
                 raise _own_out_of_bounds(entry, item)
             parts += (prefix, write(item, name))
     body = b"".join(parts)
-    return write_varint(len(body), "properties") + body
+    return varint(len(body)) + body
 
 
 def _own_out_of_bounds(entry: _Entry, value: int) -> LocalProtocolError:

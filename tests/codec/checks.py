@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from mqttws.codec import LocalProtocolError, RemoteProtocolError, decode, encode
+from mqttws.codec import LocalProtocolError, ProtocolError, RemoteProtocolError, decode, encode
 from mqttws.vocabulary import Role
 
 
@@ -29,3 +30,11 @@ def own_fault(packet: Any, version: int = 5) -> LocalProtocolError:
         encode(packet, version)
     assert caught.value.version is not None
     return caught.value
+
+
+def outcome(function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+    """What a call returns, or the :class:`ProtocolError` that it raises."""
+    try:
+        return function(*arguments, **options)
+    except ProtocolError as error:
+        return error

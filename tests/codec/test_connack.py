@@ -1,0 +1,77 @@
+"""CONNACK, both versions."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+
+from mqttws.codec import ConnAck, decode, encode
+from mqttws.vocabulary import REASON_CODES, ConnectReturnCode, PacketType, ReasonCode, Role
+from tests.codec.checks import fault_of, own_fault
+from tests.strategies import connacks
+
+
+@pytest.mark.parametrize(
+    ("version", "wire", "packet"),
+    [
+        (5, "20 03 00 00 00", ConnAck()),
+        (5, "20 03 01 00 00", ConnAck(True)),
+        (5, "20 06 00 87 03 21 000a", ConnAck(False, ReasonCode.NOT_AUTHORIZED, {"receive_maximum": 10})),
+        (4, "20 02 01 00", ConnAck(True, ConnectReturnCode.ACCEPTED)),
+        (4, "20 02 00 05", ConnAck(False, ConnectReturnCode.NOT_AUTHORIZED)),
+    ],
+)
+def test_vectors_in_both_directions(version: int, wire: str, packet: ConnAck) -> None:
+    assert decode(bytes.fromhex(wire), version) == packet
+    assert encode(packet, version) == bytes.fromhex(wire)
+
+
+@pytest.mark.parametrize("version", [4, 5])
+def test_what_we_write_we_read(version: int) -> None:
+    @given(connacks(version))
+    def holds(packet: ConnAck) -> None:
+        back = decode(encode(packet, version), version)
+        assert back == packet
+        assert isinstance(back, ConnAck)
+        assert isinstance(back.reason_code, ReasonCode if version == 5 else ConnectReturnCode)
+
+    holds()
+
+
+@pytest.mark.parametrize("code", range(256))
+def test_only_codes_of_the_table_pass(code: int) -> None:
+    if code in REASON_CODES[PacketType.CONNACK][Role.SERVER]:
+        assert decode(bytes([0x20, 3, 0, code, 0])) == ConnAck(False, code)
+    else:
+        assert fault_of(bytes([0x20, 3, 0, code, 0]).hex()).statement == "MQTT-3.2.2-8"
+        assert own_fault(ConnAck(False, code)).statement == "MQTT-3.2.2-8"
+    if code < 6:
+        assert decode(bytes([0x20, 2, 0, code]), 4) == ConnAck(False, code)
+    else:
+        assert fault_of(bytes([0x20, 2, 0, code]).hex(), 4).statement == "MQTT-3.2.2-6"
+        assert own_fault(ConnAck(False, code), 4).statement == "MQTT-3.2.2-6"
+
+
+@pytest.mark.parametrize(
+    ("version", "wire", "field", "statement"),
+    [
+        (5, "20 03 02 00 00", "session_present", "MQTT-3.2.2-1"),
+        (4, "20 02 80 00", "session_present", None),
+        (5, "20 03 01 87 00", "session_present", "MQTT-3.2.2-6"),
+        (4, "20 02 01 02", "session_present", "MQTT-3.2.2-4"),
+        (5, "20 01 00", "reason_code", None),
+        (4, "20 00", "reason_code", None),
+        (5, "20 02 00 00", "properties", "MQTT-2.2.2-1"),
+        (5, "20 04 00 00 00 00", "remaining_length", None),
+        (4, "20 03 00 00 00", "remaining_length", None),
+    ],
+)
+def test_what_the_standard_forbids_is_refused(version: int, wire: str, field: str, statement: str | None) -> None:
+    error = fault_of(wire, version)
+    assert (error.field, error.statement) == (field, statement)
+
+
+def test_what_no_client_may_get_is_not_written() -> None:
+    assert own_fault(ConnAck(True, ReasonCode.BANNED)).statement == "MQTT-3.2.2-6"
+    assert own_fault(ConnAck(True, ConnectReturnCode.NOT_AUTHORIZED), 4).statement == "MQTT-3.2.2-4"
+    assert own_fault(ConnAck(properties={"receive_maximum": 10}), 4).field == "properties"

@@ -1,0 +1,22 @@
+"""PINGREQ and PINGRESP, the same in both versions."""
+
+from __future__ import annotations
+
+import pytest
+
+from mqttws.codec import PingReq, PingResp, decode, encode
+from tests.codec.checks import fault_of
+
+
+@pytest.mark.parametrize("version", [4, 5])
+def test_a_ping_is_a_fixed_header(version: int) -> None:
+    assert encode(PingReq(), version) == b"\xc0\0"
+    assert encode(PingResp(), version) == b"\xd0\0"
+    assert decode(b"\xc0\0", version) == PingReq()
+    assert decode(b"\xd0\0", version) == PingResp()
+
+
+@pytest.mark.parametrize("version", [4, 5])
+@pytest.mark.parametrize("wire", ["c0 01 00", "d0 02 0000"])
+def test_a_ping_with_a_body_is_malformed(wire: str, version: int) -> None:
+    assert fault_of(wire, version).field == "remaining_length"
