@@ -83,6 +83,7 @@ LIMITS = Limits(head=200, line=80, headers=4, body=10)
     [
         pytest.param(b"\x16\x03\x01\x02\x00", "400 byte 0x16 begins no HTTP message", id="tls hello"),
         pytest.param(b"\x10\x0c\x00\x04MQTT", "400 byte 0x10 begins no HTTP message", id="mqtt over tcp"),
+        pytest.param(b"\x7fELF", "400 byte 0x7F begins no HTTP message", id="no letter"),
         pytest.param(b"\r\nGET / HTTP/1.1\r\n", "400 byte 0x0D begins no HTTP message", id="empty line first"),
         pytest.param(b"GET /" + b"a" * 100, "414 the first line is longer than 80 bytes", id="endless line"),
         pytest.param(b"hello\r\n\r\n", "400 illegal request line", id="no request"),
@@ -219,6 +220,11 @@ def test_answers_to_head_and_without_content_have_no_body() -> None:
     server.receive_data(GET)
     server.next_request()
     assert b"Content-Length" not in server.send(Response(204))
+    server.receive_data(GET)
+    server.next_request()
+    empty = server.send(Response(401))
+    assert b"Content-Length: 0\r\n" in empty
+    assert b"Content-Type" not in empty
 
 
 def test_a_refusal_before_the_request_is_whole_ends_the_connection() -> None:

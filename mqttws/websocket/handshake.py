@@ -112,7 +112,7 @@ class ServerHandshake:
         self._http = http.HttpServer()
         self._subprotocols: tuple[str, ...] = ()
         self.connection: Connection | None = None
-        #: The request was handed out and waits for :meth:`accept` or :meth:`reject`.
+        #: The request was handed out; :meth:`accept` or :meth:`reject` answers it.
         self.asked = False
 
     @property
@@ -162,7 +162,6 @@ class ServerHandshake:
         return Upgrade.of(request.target, headers, self._subprotocols), b""
 
     def _bad(self, status: int, message: str, headers: Headers = ()) -> tuple[BadRequest, bytes]:
-        self.asked = False
         return BadRequest(status, message), self.reject(status, headers, f"{message}\n".encode())
 
     def accept(self, wanted: Sequence[str], headers: Iterable[tuple[str, str]]) -> tuple[Opened, bytes]:
@@ -176,7 +175,6 @@ class ServerHandshake:
             data = self._wsproto.send(AcceptConnection(subprotocol, [], extra))
         except (h11.LocalProtocolError, WsprotoLocalError):
             raise LocalProtocolError("a header cannot stand in the answer to a WebSocket handshake") from None
-        self.asked = False
         self.connection = self._wsproto.connection
         return Opened(_decoded(extra), subprotocol), data
 
@@ -185,9 +183,7 @@ class ServerHandshake:
 
         Raises :class:`LocalProtocolError`, and the request still waits, for a status or headers that HTTP forbids.
         """
-        data = self._http.send(http.Response(status, tuple(headers), body), close=True)
-        self.asked = False
-        return data
+        return self._http.send(http.Response(status, tuple(headers), body), close=True)
 
 
 def _extra(headers: Iterable[tuple[str, str]]) -> list[tuple[bytes, bytes]]:

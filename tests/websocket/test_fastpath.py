@@ -9,8 +9,9 @@ from collections.abc import Callable
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from wsproto.connection import Connection
 
-from mqttws.websocket import FastFraming, Framing, mask
+from mqttws.websocket import FastFraming, Framing, WebSocket, mask
 from mqttws.websocket.fastpath import frame_size
 from tests.websocket.frames import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, frame, judge, merged, naive_mask
 
@@ -18,6 +19,8 @@ Make = Callable[[bool], bytes]
 
 payloads = st.one_of(
     st.binary(max_size=20),
+    st.integers(1, 40).map(lambda count: b"\x82\x01a" * count),  # looks like frames
+    st.integers(1, 20).map(lambda count: b"\x82\x81\x00\x00\x00\x00a" * count),
     st.integers(120, 130).map(lambda size: b"x" * size),
     st.integers(65_530, 65_540).map(lambda size: b"y" * size),
 )
@@ -90,6 +93,40 @@ def test_at_every_chunk_it_says_what_wsproto_says(
         assert plain.ping == fast.ping
         if position >= len(data):
             break
+
+
+@pytest.mark.parametrize("client", [True, False])
+def test_whole_binary_frames_up_to_64_kib_never_reach_wsproto(monkeypatch: pytest.MonkeyPatch, client: bool) -> None:
+    reached: list[int] = []
+    receive_data = Connection.receive_data
+
+    def recorded(connection: Connection, data: bytes | None) -> None:
+        reached.append(len(data or b""))
+        receive_data(connection, data)
+
+    monkeypatch.setattr(Connection, "receive_data", recorded)
+    client_end, server_end = pair()
+    sender, receiver = (server_end, client_end) if client else (client_end, server_end)
+    reached.clear()
+    sent = [b"x" * size for size in (0, 1, 125, 126, 127, 65535)]
+    for message in sent:
+        sender.send_message(message)
+    receiver.receive_data(sender.data_to_send())
+    assert receiver.events() == sent
+    assert reached == []
+    sender.send_message(b"x" * 65536)
+    receiver.receive_data(sender.data_to_send())
+    assert sum(reached) == 65536 + (10 if client else 14)
+
+
+def pair() -> tuple[WebSocket, WebSocket]:
+    """Both ends as they are by default, behind their handshake."""
+    client, server = WebSocket.client(host="x", target="/"), WebSocket.server()
+    server.receive_data(client.data_to_send())
+    server.accept()
+    client.receive_data(server.data_to_send())
+    assert client.events()[0] == server.events()[1]
+    return client, server
 
 
 @given(st.binary(max_size=300), sizes, st.booleans())

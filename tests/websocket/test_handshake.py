@@ -325,6 +325,10 @@ def test_a_client_in_a_hurry_is_heard_after_the_answer_within_a_bound() -> None:
     assert fed(eager, masked) == []
     eager.accept(("mqtt",))
     assert eager.events() == [Opened((), "mqtt"), b"ab", b"ab"]
+    patient = WebSocket.server()
+    assert len(fed(patient, request() + masked * 8192, [1000])) == 1
+    patient.accept()
+    assert len(patient.events()) == 8193
     flood = WebSocket.server()
     asked, bad = fed(flood, request() + b"a" * 70_000, [1000])
     assert isinstance(asked, Upgrade)
