@@ -45,6 +45,8 @@ class Dispatcher:
 
     def __init__(self, acknowledge: Callable[[Publish], None]) -> None:
         self.counters = Counters()
+        #: Whether the buffer of a stream is half full: time to ask :meth:`catches_up`.
+        self.crowded = False
         self._acknowledge = acknowledge
         self._streams: list[Messages] = []
         self._routes: dict[str, tuple[Messages, ...]] = {}
@@ -85,6 +87,16 @@ class Dispatcher:
                 self.counters.waiting += 1
         for stream in streams:
             stream.put(message)
+            if stream.crowded:
+                self.crowded = True
+
+    def catches_up(self) -> bool:
+        """Whether a consumer is busy emptying a buffer that is half full.
+
+        Reading on would drop what it is about to take; one that is busy elsewhere is not worth waiting for.
+        """
+        self.crowded = any(stream.catches_up() for stream in self._streams)
+        return self.crowded
 
     def _route(self, topic: str) -> tuple[Messages, ...]:
         """The streams for a topic: those that name it, or else those that take whatever no other wants."""

@@ -82,6 +82,11 @@ class Messages:
         self._queue: deque[Message] = deque()
         self._loose = 0
         self._loose_bytes = 0
+        #: Whether the buffer for QoS 0 was half full when a message came in last.
+        self.crowded = False
+        self._taken = 0
+        self._taken_before = 0
+        self._missed = 0
         self._handed: list[Message] = []
         self._turns = FAIR_SHARE
         self._arrived: trio.Event | None = None
@@ -140,6 +145,7 @@ class Messages:
         else:
             self._loose -= 1
             self._loose_bytes -= len(message.payload)
+            self._taken += 1
         return message
 
     def _settle(self) -> None:
@@ -158,9 +164,25 @@ class Messages:
                 return
             self._loose += 1
             self._loose_bytes += len(message.payload)
+            self.crowded = self._is_half_full()
         self._queue.append(message)
         if self._arrived is not None:
             self._arrived.set()
+
+    def _is_half_full(self) -> bool:
+        return 2 * self._loose > self._buffer or 2 * self._loose_bytes > self._buffer_bytes
+
+    def catches_up(self) -> bool:
+        """Whether the buffer is half full while its consumer takes from it, or is about to.
+
+        Between two calls one turn of all tasks goes by, but not always the consumer's: the order changes from turn to
+        turn. So only the second call without anything taken says that the consumer is busy elsewhere.
+        """
+        at_work = self._taken != self._taken_before or self._arrived is not None
+        self._taken_before = self._taken
+        self._missed = 0 if at_work else self._missed + 1
+        self.crowded = self._is_half_full()
+        return self.crowded and self._missed < 2
 
     def _make_room(self, size: int) -> bool:
         """Whether another QoS 0 message of ``size`` bytes fits, after dropping older ones where that is the policy."""

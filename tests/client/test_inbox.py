@@ -172,15 +172,14 @@ async def test_a_stream_catches_up_while_it_is_half_full_and_its_consumer_takes(
     for _ in range(3):
         stream.put(message(qos=0))
     assert stream.crowded
-    assert not stream.catches_up()
+    assert [stream.catches_up() for _ in range(3)] == [True, False, False]
     await anext(stream)
-    assert not stream.catches_up()  # it has taken, but there is room now
+    assert not stream.catches_up()  # it has taken, and there is room now
     stream.put(message(qos=0))
-    assert not stream.catches_up()  # there is none, but nobody has taken anything since
+    assert [stream.catches_up() for _ in range(3)] == [True, False, False]
     stream.put(message(qos=0))
     await anext(stream)
-    assert stream.catches_up()
-    assert not stream.catches_up()
+    assert [stream.catches_up() for _ in range(3)] == [True, True, False]
 
 
 @trio_test
@@ -189,11 +188,12 @@ async def test_a_consumer_that_waits_for_its_turn_is_about_to_take() -> None:
     async with trio.open_nursery() as nursery:
         nursery.start_soon(anext, stream)
         await trio.testing.wait_all_tasks_blocked()
-        stream.put(message(b"12345", qos=0))
-        assert not stream.crowded
-        stream.put(message(b"6", qos=0))
-        assert stream.crowded
-        assert stream.catches_up()
+        crowded = []
+        for payload in (b"12345", b"6"):
+            stream.put(message(payload, qos=0))
+            crowded.append(stream.crowded)
+        assert crowded == [False, True]
+        assert [stream.catches_up() for _ in range(3)] == [True, True, True]
     assert not stream.catches_up()
 
 
