@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from mqttws.codec import PubAck, PubComp, PubRec, PubRel, decode, encode
 from mqttws.vocabulary import REASON_CODES, ReasonCode, Role
@@ -42,6 +42,7 @@ def test_the_shortest_form_is_written_and_every_form_read(ack: Any) -> None:
 
 @pytest.mark.parametrize("version", [4, 5])
 def test_what_we_write_we_read(ack: Any, version: int) -> None:
+    @settings(max_examples=50)
     @given(STRATEGIES[ack](version))
     def holds(packet: Any) -> None:
         assert decode(encode(packet, version), version) == packet

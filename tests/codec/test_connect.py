@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from mqttws.codec import Connect, MalformedPacket, RemoteProtocolError, Will, decode, encode
 from mqttws.vocabulary import QOS, ProtocolVersion, ReasonCode
@@ -38,6 +38,7 @@ def test_vectors_in_both_directions(wire: str, packet: Connect) -> None:
 
 @pytest.mark.parametrize("version", [4, 5])
 def test_a_connect_decodes_and_encodes_as_the_version_it_says(version: int) -> None:
+    @settings(max_examples=50)
     @given(connects(version))
     def holds(packet: Connect) -> None:
         for asked in (4, 5):
@@ -48,6 +49,7 @@ def test_a_connect_decodes_and_encodes_as_the_version_it_says(version: int) -> N
 
 @pytest.mark.parametrize("version", [4, 5])
 def test_no_prefix_is_a_packet(version: int) -> None:
+    @settings(max_examples=50)
     @given(connects(version))
     def holds(packet: Connect) -> None:
         frame = encode(packet)
@@ -60,6 +62,7 @@ def test_no_prefix_is_a_packet(version: int) -> None:
 
 @pytest.mark.parametrize("version", [4, 5])
 def test_a_body_cut_short_is_malformed_and_nothing_else(version: int) -> None:
+    @settings(max_examples=50)
     @given(connects(version))
     def holds(packet: Connect) -> None:
         frame = encode(packet)

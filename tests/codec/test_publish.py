@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mqttws.codec import (
@@ -40,6 +40,7 @@ def test_vectors_in_both_directions(version: int, wire: str, packet: Publish) ->
 
 @pytest.mark.parametrize("version", [4, 5])
 def test_no_prefix_is_a_packet(version: int) -> None:
+    @settings(max_examples=50)
     @given(publishes(version))
     def holds(packet: Publish) -> None:
         frame = encode(packet, version)
@@ -52,6 +53,7 @@ def test_no_prefix_is_a_packet(version: int) -> None:
 
 @pytest.mark.parametrize("version", [4, 5])
 def test_what_we_write_we_read(version: int) -> None:
+    @settings(max_examples=50)
     @given(publishes(version))
     def holds(packet: Publish) -> None:
         assert decode(encode(packet, version), version) == packet

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from mqttws.codec import Subscribe, Subscription, Unsubscribe, decode, encode
 from mqttws.vocabulary import QOS, ReasonCode, RetainHandling
@@ -32,6 +32,7 @@ def test_vectors_in_both_directions(version: int, wire: str, packet: Any) -> Non
 @pytest.mark.parametrize("version", [4, 5])
 @pytest.mark.parametrize("strategy", [subscribes, unsubscribes])
 def test_what_we_write_we_read(strategy: Any, version: int) -> None:
+    @settings(max_examples=50)
     @given(strategy(version))
     def holds(packet: Any) -> None:
         assert decode(encode(packet, version), version) == packet
