@@ -56,7 +56,7 @@ class Client:
     @property
     def version(self) -> ProtocolVersion:
         """The protocol version spoken."""
-        return ProtocolVersion(self._life.options.version)
+        return self._life.options.version
 
     @property
     def session_present(self) -> bool:
@@ -116,7 +116,12 @@ class Client:
         """
         message = self._message(topic, payload, qos, retain, properties)
         if not message.qos:
-            await self._take_turn(len(message.payload))
+            self._turns += 1
+            self._turn_bytes += len(message.payload)
+            if self._turns < FAIR_SHARE and self._turn_bytes < FAIR_SHARE_BYTES:
+                await trio.lowlevel.checkpoint_if_cancelled()
+            else:
+                await self._let_others_run()
             self._life.check_open()
             self._send(message)
             return TAKEN
@@ -169,18 +174,13 @@ class Client:
         self._life.connection.send(message, trio.current_time())
         self._life.pump.flush()
 
-    async def _take_turn(self, size: int) -> None:
-        """A checkpoint that costs little, and now and then a real one; waits while the send buffer is full."""
-        self._turns += 1
-        self._turn_bytes += size
+    async def _let_others_run(self) -> None:
+        """A full checkpoint, and more than that while the send buffer is full."""
+        self._turns = self._turn_bytes = 0
         if self._life.pump.congested:
             await self._life.pump.drained()
-        elif self._turns < FAIR_SHARE and self._turn_bytes < FAIR_SHARE_BYTES:
-            await trio.lowlevel.checkpoint_if_cancelled()
-            return
         else:
             await trio.lowlevel.checkpoint()
-        self._turns = self._turn_bytes = 0
 
     def _begin(self, message: Publish, size: int) -> Receipt:
         """Send or queue a message for which room was taken; gives the room back if that cannot be done."""

@@ -17,6 +17,7 @@ from mqttws.client.profile import ProfileName
 from mqttws.codec import Will
 from mqttws.codec.properties import ConnectProperties
 from mqttws.session import Store
+from mqttws.vocabulary import ProtocolVersion
 
 __all__ = ["open_client"]
 
@@ -91,7 +92,7 @@ async def open_client(
     DISCONNECT 0x04 (3.1.1: closes without DISCONNECT), so that the Will is published, and raises that exception.
     """
     options = Options(
-        version=version,
+        version=ProtocolVersion(version),
         client_id=client_id,
         clean_start=clean_start,
         session_expiry_interval=session_expiry_interval,

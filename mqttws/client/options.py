@@ -92,7 +92,7 @@ def new_client_id() -> str:
 class Options:
     """The arguments of ``open_client``, with their defaults settled; see there for what they mean."""
 
-    version: int
+    version: ProtocolVersion
     client_id: str | None
     clean_start: bool | None
     session_expiry_interval: int | None
@@ -110,7 +110,6 @@ class Options:
     maximum_packet_size: int
 
     def __post_init__(self) -> None:
-        self.version = ProtocolVersion(self.version)
         if not 1 <= self.receive_maximum <= 65_535:
             raise ValueError(f"receive_maximum is 1 to 65535, not {self.receive_maximum}")
         for name, advice in _NOT_IN_PROPERTIES.items():
@@ -169,7 +168,7 @@ class Options:
         clean_start = bool(self.clean_start) if new else wiping or not self.keeps_session
         password = self.password.encode() if isinstance(self.password, str) else self.password
         packet = Connect(
-            version=ProtocolVersion(self.version),
+            version=self.version,
             client_id=self.client_id,
             clean_start=clean_start,
             keep_alive=self.keep_alive,

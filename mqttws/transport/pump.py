@@ -130,6 +130,7 @@ class Pump:
             else:
                 self._wanted = trio.Event()
                 await self._wanted.wait()
+                self._wanted = None
 
     def _take(self) -> bytes:
         """Everything that may leave now; what depends on the Session's changes only once they are stored."""
@@ -172,7 +173,6 @@ class Pump:
         """
         if self._wanted is not None:
             self._wanted.set()
-            self._wanted = None
         elif self.link.next_deadline() < self._timer.deadline:
             self._timer.deadline = self.link.next_deadline()
 

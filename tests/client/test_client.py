@@ -139,14 +139,14 @@ async def test_a_full_send_buffer_makes_publish_wait_and_publish_soon_raise(auto
         with pytest.raises(QueueFull, match="bytes wait to be sent"):
             client.publish_soon("a", b"x")
         with trio.move_on_after(1) as scope:
-            await client.publish("a", b"x")
+            await client.publish("a", bytes(100_000))
         assert scope.cancelled_caught
 
         @nursery.start_soon
         async def server() -> None:
-            assert [len((await peer.expect(Publish)).payload) for _ in range(4)] == [1_000_000] * 3 + [1]
+            assert [len((await peer.expect(Publish)).payload) for _ in range(4)] == [1_000_000] * 3 + [100_001]
 
-        await client.publish("a", b"y")
+        await client.publish("a", bytes(100_001))
 
 
 # -- receiving ---------------------------------------------------------------------------------------------------------

@@ -34,7 +34,9 @@ def options(**changed: Any) -> Options:
         "receive_maximum": 100,
         "maximum_packet_size": 1_048_576,
     }
-    return Options(**(arguments | changed))
+    arguments |= changed
+    arguments["version"] = ProtocolVersion(arguments["version"])
+    return Options(**arguments)
 
 
 def connect(**changed: Any) -> Connect:
