@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any, TypeVar
 
 from mqttws.codec import ConnAck, Connect, Packet, Publish, SubAck, Subscribe, Subscription, Will
@@ -26,7 +27,7 @@ class Bench:
         self.lines: list[str] = []
         self.counters = Counters()
         self.service = Service(**settings)
-        ids = (f"assigned{number}" for number in range(1000))
+        ids = (f"assigned{number}" for number in itertools.count())
         self.hub = Hub(
             "chat",
             self.service,
