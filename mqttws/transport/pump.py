@@ -172,7 +172,8 @@ class Pump:
         it) still counts.
         """
         if self._wanted is not None:
-            self._wanted.set()
+            if not self._wanted.is_set():  # asking costs a tenth of setting
+                self._wanted.set()
         elif self.link.next_deadline() < self._timer.deadline:
             self._timer.deadline = self.link.next_deadline()
 
