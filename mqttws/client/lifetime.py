@@ -12,7 +12,7 @@ from mqttws.client.dispatch import Dispatcher
 from mqttws.client.failure import Failure
 from mqttws.client.options import Access, Options, UrlSource
 from mqttws.client.outgoing import Outgoing
-from mqttws.client.profile import Profile, choose
+from mqttws.client.profiles import Profile, choose
 from mqttws.client.subscriptions import Subscriptions
 from mqttws.client.wire import connect_wire, wipe
 from mqttws.codec import ConnAck, Publish, SubAck, UnsubAck

@@ -13,7 +13,7 @@ from mqttws.client.client import Client
 from mqttws.client.lifetime import Lifetime
 from mqttws.client.options import MIB, Deadlines, Dial, Options, UrlSource
 from mqttws.client.outgoing import Outgoing
-from mqttws.client.profile import ProfileName
+from mqttws.client.profiles import ProfileName
 from mqttws.codec import Will
 from mqttws.codec.properties import ConnectProperties
 from mqttws.session import Store

@@ -11,7 +11,7 @@ from typing import Final, Protocol, TypeAlias
 
 import trio
 
-from mqttws.client.profile import Profile
+from mqttws.client.profiles import Profile
 from mqttws.codec import Connect, Will, encode
 from mqttws.codec.properties import ConnectProperties
 from mqttws.session import Session, Store

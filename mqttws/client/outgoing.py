@@ -63,7 +63,7 @@ class Receipt:
         """
         self._seen = True
         if self.done:
-            # No full checkpoint: the send queue bounds how many of them can be done without waiting for one that is not.
+            # No full checkpoint: the send queue bounds how many can be done before one has to be waited for.
             await trio.lowlevel.checkpoint_if_cancelled()
         else:
             if self._ended is None:

@@ -8,7 +8,7 @@ import pytest
 
 from mqttws import transport
 from mqttws.client.options import Access, Deadlines, Options, new_client_id
-from mqttws.client.profile import MQTT, WEB_PUBSUB
+from mqttws.client.profiles import MQTT, WEB_PUBSUB
 from mqttws.codec import Connect, Publish, Will
 from mqttws.errors import LocalProtocolError
 from mqttws.session import MemoryStore, OutgoingStored

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mqttws.client.profile import MQTT, WEB_PUBSUB, choose
+from mqttws.client.profiles import MQTT, WEB_PUBSUB, choose
 from mqttws.codec import Connect, Publish, Will
 from mqttws.errors import LocalProtocolError
 from mqttws.vocabulary import ProtocolVersion, QoS, ReasonCode
