@@ -36,6 +36,9 @@ class Role(Enum):
     CLIENT = "client"
     SERVER = "server"
 
+    #: Members are what they are; hashing their names instead, as Enum does, would cost more than the look-up itself.
+    __hash__ = object.__hash__
+
     @property
     def peer(self) -> Role:
         """The other end."""

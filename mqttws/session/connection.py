@@ -219,12 +219,14 @@ class Connection(Lifecycle):
             return
         peer = self.role.peer
         check = self._states.check
+        keep_alive = self._keep_alive
         try:
             for packet in self._framer.packets():
                 kind = packet.packet_type
                 check(peer, kind)
-                if self._keep_alive is not None:
-                    self._keep_alive.received(self._now)
+                if keep_alive is not None:
+                    keep_alive.received(self._now)
+                    keep_alive = None  # once is enough, all packets of a chunk come at the same time
                 if kind in RECEIVERS:
                     RECEIVERS[kind](self, packet)
                     if not self._may_read():

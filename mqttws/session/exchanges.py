@@ -47,6 +47,7 @@ class Exchanges:
         "_inbound",
         "_outbound",
         "_own",
+        "_peer",
         "_requests",
         "_session",
         "_writer",
@@ -58,6 +59,7 @@ class Exchanges:
         self._session = session
         self._writer = writer
         self._own = own
+        self._peer = writer.role.peer
         self._events = events
         self._outbound = TopicAliases()
         self._inbound = TopicAliases()
@@ -89,10 +91,11 @@ class Exchanges:
         """Send a message; the packet as it was sent, with its Packet Identifier."""
         writer, outgoing = self._writer, self._session.outgoing
         writer.limits.check_publish(packet, writer.role, writer.version)
-        topic = self._outbound.topic_of(packet)
-        if packet.qos == QoS.AT_MOST_ONCE:
+        topic = packet.topic or self._outbound.topic_of(packet)
+        if not packet.qos:
             writer.queue(packet)
-            self._outbound.learn(packet)
+            if packet.properties:
+                self._outbound.learn(packet)
             return packet
         if self.send_quota == 0:
             raise LocalProtocolError(
@@ -160,8 +163,8 @@ class Exchanges:
         """The owner is done with a message: PUBACK or PUBREC leaves when those of earlier messages have left."""
         if publish.qos == QoS.AT_MOST_ONCE:
             return
-        said = cast("AckProperties", dict(properties or {}))
-        if reason_code not in REASON_CODES[_P.PUBACK][self._writer.role]:
+        said = cast("AckProperties", dict(properties)) if properties else None
+        if reason_code and reason_code not in REASON_CODES[_P.PUBACK][self._writer.role]:
             raise LocalProtocolError(f"PUBACK and PUBREC have no reason code 0x{reason_code:02X}")
         if said:
             encode(PubAck(1, reason_code, said))  # checked before anything changes
@@ -212,13 +215,12 @@ class Exchanges:
 
     def on_publish(self, packet: Publish) -> None:
         """A message comes in; a new one becomes an event."""
-        role, version = self._writer.role, self._writer.version
-        self._own.check_publish(packet, role.peer, version)
+        self._own.check_publish(packet, self._peer, self._writer.version)
         if "topic_alias" in packet.properties:
             topic = self._inbound.topic_of(packet)
             self._inbound.learn(packet)
             packet = self._without_alias(packet, topic)
-        if packet.qos == QoS.AT_MOST_ONCE:
+        if not packet.qos:
             self._events.append(packet)
             return
         incoming = self._session.incoming
@@ -227,8 +229,8 @@ class Exchanges:
             raise RemoteProtocolError(
                 f"more than {self._own.receive_maximum} QoS 1 and 2 messages under way",
                 reason_code=ReasonCode.RECEIVE_MAXIMUM_EXCEEDED,
-                statement="MQTT-3.3.4-9" if role is Role.CLIENT else "MQTT-3.3.4-7",
-                version=version,
+                statement="MQTT-3.3.4-9" if self._peer is Role.SERVER else "MQTT-3.3.4-7",
+                version=self._writer.version,
             )
         if is_new:
             self._events.append(packet)

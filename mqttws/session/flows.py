@@ -7,7 +7,7 @@ changes only; what goes on the wire when is the connection's business.
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -70,7 +70,8 @@ class Outgoing:
         }
         self._record = record
         self._last_id = 0
-        self._resend: deque[int] = deque()
+        #: What waits to be sent again, oldest first; a deque could not say quickly whether an identifier is among them.
+        self._resend: OrderedDict[int, None] = OrderedDict()
         self._unfinished = len(self._exchanges)
 
     def __len__(self) -> int:
@@ -130,7 +131,9 @@ class Outgoing:
         """
         self.forget_requests()
         released = [packet_id for packet_id, item in self._exchanges.items() if item.awaits is _P.PUBCOMP]
-        self._resend = deque(packet_id for packet_id, item in self._exchanges.items() if item.awaits is not _P.PUBCOMP)
+        self._resend = OrderedDict.fromkeys(
+            packet_id for packet_id, item in self._exchanges.items() if item.awaits is not _P.PUBCOMP
+        )
         return released
 
     @property
@@ -144,7 +147,7 @@ class Outgoing:
 
     def next_resend(self) -> Publish:
         """The next message to send again; from now on it counts as sent."""
-        publish = self._exchanges[self._resend.popleft()].publish
+        publish = self._exchanges[self._resend.popitem(last=False)[0]].publish
         assert publish is not None  # requests were forgotten in resume()
         return publish
 

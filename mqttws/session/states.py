@@ -63,6 +63,9 @@ TRIGGERED: dict[tuple[Role, PacketType], State] = {
     (Role.SERVER, _P.DISCONNECT): State.CLOSED,
 }
 
+#: Packets that the version and the CONNECT may forbid where the state allows them.
+_CONDITIONAL = frozenset((_P.AUTH, _P.DISCONNECT))
+
 #: The numbered statement a packet breaks by coming in that state, in 5.0 and in 3.1.1; most have no number.
 _STATEMENTS: dict[tuple[Role, State, PacketType], tuple[str | None, str | None]] = {
     (Role.CLIENT, State.EAGER, _P.CONNECT): ("MQTT-3.1.0-2", "MQTT-3.1.0-2"),
@@ -96,6 +99,8 @@ class StateTable:
             key = (sender, state, packet)
             by_version = _STATEMENTS.get(key) or _BY_STATE.get(state, (None, None))
             raise self._error(f"{packet.name} from the {sender.name.title()} while {state.name}", by_version)
+        if packet not in _CONDITIONAL:
+            return
         if packet is _P.AUTH and self.authentication_method is None:
             statement = "MQTT-4.12.0-7" if sender is Role.CLIENT else "MQTT-4.12.0-6"
             raise self._error("AUTH on a connection whose CONNECT named no Authentication Method", (statement, None))

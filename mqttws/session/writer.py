@@ -57,14 +57,16 @@ class PacketWriter:
     def encode(self, packet: Packet) -> bytes:
         """The bytes of a packet that this peer takes: where it must be, without Reason String and User Property."""
         data = encode(packet, self.version)
-        kind = packet.packet_type
-        forbidden = self.terse and kind not in _ALWAYS_WORDY
-        if (forbidden or len(data) > self.limits.maximum_packet_size) and kind not in _NEVER_SHORTENED:
-            data = self._shortened(packet, data, forbidden)
-        self.limits.check_size(len(data), kind.name, self.role)
+        if self.terse or len(data) > self.limits.maximum_packet_size:
+            data = self._shortened(packet, data)
+            self.limits.check_size(len(data), packet.packet_type.name, self.role)
         return data
 
-    def _shortened(self, packet: Packet, data: bytes, forbidden: bool) -> bytes:
+    def _shortened(self, packet: Packet, data: bytes) -> bytes:
+        kind = packet.packet_type
+        if kind in _NEVER_SHORTENED:
+            return data
+        forbidden = self.terse and kind not in _ALWAYS_WORDY
         for name in _OPTIONAL:
             said = getattr(packet, "properties", {})
             if name in said and (forbidden or len(data) > self.limits.maximum_packet_size):
