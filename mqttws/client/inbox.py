@@ -166,7 +166,7 @@ class Messages:
             self._loose_bytes += len(message.payload)
             self.crowded = self._is_half_full()
         self._queue.append(message)
-        if self._arrived is not None:
+        if self._arrived is not None and not self._arrived.is_set():  # asking costs a tenth of setting
             self._arrived.set()
 
     def _is_half_full(self) -> bool:
