@@ -98,14 +98,21 @@ class Connection(Lifecycle):
             self._read()
 
     def receive_eof(self, now: float, error: MqttError | None = None) -> None:
-        """The wire has ended; ``error`` says how, if its owner knows more than that."""
+        """The wire has ended; ``error`` says how, if its owner knows more than that.
+
+        While a CONNECT waits for its answer that is not told yet: a Client need not wait for CONNACK, and what it has
+        sent before it left counts once it is let in.
+        """
         if self.closed:
             return
         self._now = now
         if error is None:
             unfinished = " in the middle of a packet" if self._framer.pending else ""
             error = ConnectionLost(f"the connection ended without a DISCONNECT{unfinished}")
-        self._end(error)
+        if self._awaits_owner:
+            self._ended_by = error
+        else:
+            self._end(error)
 
     def events(self) -> list[Event]:
         """What has happened since the last call, in order."""
@@ -181,6 +188,8 @@ class Connection(Lifecycle):
         if kind in SENDERS:
             packet = SENDERS[kind](self, packet)
             self._read()  # a CONNACK lets in what the Client has sent ahead of it
+            if self._ended_by is not None and self._may_read():
+                self._end(self._ended_by)
             return packet
         if self._exchanges is None:
             raise LocalProtocolError(f"{kind.name} before CONNACK, which settles what may be sent")

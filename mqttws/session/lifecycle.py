@@ -62,6 +62,7 @@ class Lifecycle:
         self.session_expiry_interval = 0
         self.closed = False
         self._now = 0.0
+        self._ended_by: MqttError | None = None  # the wire's end, while CONNECT waits for its answer
         self._holds_session = session is not None
         self._session = session if session is not None else Session()
         self._maximum_packet_size = maximum_packet_size
@@ -259,7 +260,8 @@ class Lifecycle:
         if state is State.SILENT and level is not None:
             self._refuse_level(reason_code, properties, level)
         elif state is State.ANSWERING and self.version is ProtocolVersion.V5:
-            self._queue_farewell(ConnAck, _P.CONNACK, reason_code, properties)
+            refusal = reason_code or ReasonCode.UNSPECIFIED_ERROR  # 0 would be a welcome
+            self._queue_farewell(ConnAck, _P.CONNACK, refusal, properties)
         elif _P.DISCONNECT in TRANSITIONS[self.role].get(state, ()):
             if self.version is ProtocolVersion.V5:
                 self._queue_farewell(Disconnect, _P.DISCONNECT, reason_code, properties)

@@ -156,6 +156,24 @@ def test_what_follows_a_refused_connect_is_not_looked_at() -> None:
     assert server.data_to_send(0) == encode(ConnAck(False, 0x87))
 
 
+@pytest.mark.parametrize("goodbye", [b"", encode(Disconnect())])
+def test_a_client_may_be_gone_before_its_connect_is_answered(goodbye: bytes) -> None:
+    server = server_given(encode(Connect(client_id="c")) + encode(Publish("a", b"last words")) + goodbye)
+    server.receive_eof(0)
+    assert [type(event) for event in server.events()] == [Connect]
+    server.send(ConnAck(), 0)
+    events = server.events()
+    assert [message.payload for message in publishes(events)] == [b"last words"]
+    assert isinstance(closing(events), ConnectionLost) is not bool(goodbye)
+
+
+def test_a_client_that_is_gone_can_be_refused_all_the_same() -> None:
+    server = server_given(encode(Connect(client_id="c")))
+    server.receive_eof(0)
+    server.send(ConnAck(False, 0x87), 0)
+    assert closing(server.events()) is None
+
+
 def test_too_much_before_connack_ends_the_connection() -> None:
     server = Connection(Role.SERVER, maximum_packet_size=1000)
     server.receive_data(encode(Connect(client_id="c")), 0)
@@ -335,10 +353,13 @@ class TestClose:
         pair.client.close(0, code)
         assert pair.client.data_to_send(0) == said
 
-    @pytest.mark.parametrize(("version", "said"), [(4, b""), (5, encode(ConnAck(False, 0x88)))])
-    def test_a_server_refuses_a_connect_it_has_not_answered(self, version: int, said: bytes) -> None:
+    @pytest.mark.parametrize(
+        ("version", "code", "said"),
+        [(4, 0x88, b""), (5, 0x88, encode(ConnAck(False, 0x88))), (5, 0, encode(ConnAck(False, 0x80)))],
+    )
+    def test_a_server_refuses_a_connect_it_has_not_answered(self, version: int, code: int, said: bytes) -> None:
         server = server_given(encode(Connect(version=ProtocolVersion(version), client_id="c")))
-        server.close(0, ReasonCode.SERVER_UNAVAILABLE)
+        server.close(0, code)
         assert server.data_to_send(0) == said
 
     @pytest.mark.parametrize("role", Role)
