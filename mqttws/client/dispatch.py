@@ -45,7 +45,7 @@ class Dispatcher:
 
     def __init__(self, acknowledge: Callable[[Publish], None]) -> None:
         self.counters = Counters()
-        #: Whether the buffer of a stream is half full: time to ask :meth:`catches_up`.
+        #: Whether a stream is: reading on would drop what its consumer is about to take. See :meth:`catch_up`.
         self.crowded = False
         self._acknowledge = acknowledge
         self._streams: list[Messages] = []
@@ -90,13 +90,11 @@ class Dispatcher:
             if stream.crowded:
                 self.crowded = True
 
-    def catches_up(self) -> bool:
-        """Whether a consumer is busy emptying a buffer that is half full.
-
-        Reading on would drop what it is about to take; one that is busy elsewhere is not worth waiting for.
-        """
-        self.crowded = any(stream.catches_up() for stream in self._streams)
-        return self.crowded
+    def catch_up(self) -> None:
+        """Every task that can run has run since the last call: look again at who is crowded."""
+        for stream in self._streams:
+            stream.catch_up()
+        self.crowded = any(stream.crowded for stream in self._streams)
 
     def _route(self, topic: str) -> tuple[Messages, ...]:
         """The streams for a topic: those that name it, or else those that take whatever no other wants."""

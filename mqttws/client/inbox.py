@@ -82,11 +82,10 @@ class Messages:
         self._queue: deque[Message] = deque()
         self._loose = 0
         self._loose_bytes = 0
-        #: Whether the buffer for QoS 0 was half full when a message came in last.
+        #: Whether the buffer for QoS 0 is half full although the consumer takes what it can.
         self.crowded = False
-        self._taken = 0
-        self._taken_before = 0
-        self._missed = 0
+        self._taken = False
+        self._stalled = False
         self._handed: list[Message] = []
         self._turns = FAIR_SHARE
         self._arrived: trio.Event | None = None
@@ -145,7 +144,8 @@ class Messages:
         else:
             self._loose -= 1
             self._loose_bytes -= len(message.payload)
-            self._taken += 1
+            self._taken = True
+            self._stalled = False
         return message
 
     def _settle(self) -> None:
@@ -164,7 +164,7 @@ class Messages:
                 return
             self._loose += 1
             self._loose_bytes += len(message.payload)
-            self.crowded = self._is_half_full()
+            self.crowded = not self._stalled and self._is_half_full()
         self._queue.append(message)
         if self._arrived is not None and not self._arrived.is_set():  # asking costs a tenth of setting
             self._arrived.set()
@@ -172,17 +172,11 @@ class Messages:
     def _is_half_full(self) -> bool:
         return 2 * self._loose > self._buffer or 2 * self._loose_bytes > self._buffer_bytes
 
-    def catches_up(self) -> bool:
-        """Whether the buffer is half full while its consumer takes from it, or is about to.
-
-        Between two calls one turn of all tasks goes by, but not always the consumer's: the order changes from turn to
-        turn. So only the second call without anything taken says that the consumer is busy elsewhere.
-        """
-        at_work = self._taken != self._taken_before or self._arrived is not None
-        self._taken_before = self._taken
-        self._missed = 0 if at_work else self._missed + 1
-        self.crowded = self._is_half_full()
-        return self.crowded and self._missed < 2
+    def catch_up(self) -> None:
+        """Every task that can run has run since the last call: a consumer that took nothing is busy elsewhere."""
+        self._stalled = not self._taken
+        self._taken = False
+        self.crowded = not self._stalled and self._is_half_full()
 
     def _make_room(self, size: int) -> bool:
         """Whether another QoS 0 message of ``size`` bytes fits, after dropping older ones where that is the policy."""

@@ -167,34 +167,40 @@ async def test_room_comes_back_when_messages_are_taken() -> None:
 
 
 @trio_test
-async def test_a_stream_catches_up_while_it_is_half_full_and_its_consumer_takes() -> None:
+async def test_a_stream_is_crowded_while_it_is_half_full_and_its_consumer_takes() -> None:
     stream = Stream(buffer=4)
-    for _ in range(3):
+    crowded = []
+
+    def put() -> None:
         stream.put(message(qos=0))
-    assert stream.crowded
-    assert [stream.catches_up() for _ in range(3)] == [True, False, False]
+        crowded.append(stream.crowded)
+
+    def look_again() -> None:
+        stream.catch_up()
+        crowded.append(stream.crowded)
+
+    for _ in range(3):
+        put()
+    assert crowded == [False, False, True]
+    look_again()
+    put()
+    assert crowded[3:] == [False, False]  # nobody takes: not worth waiting for
     await anext(stream)
-    assert not stream.catches_up()  # it has taken, and there is room now
-    stream.put(message(qos=0))
-    assert [stream.catches_up() for _ in range(3)] == [True, False, False]
-    stream.put(message(qos=0))
+    look_again()
+    assert crowded[5:] == [True]
     await anext(stream)
-    assert [stream.catches_up() for _ in range(3)] == [True, True, False]
+    look_again()
+    put()
+    assert crowded[6:] == [False, True]  # there was room, and then there was none
 
 
-@trio_test
-async def test_a_consumer_that_waits_for_its_turn_is_about_to_take() -> None:
+def test_bytes_make_a_stream_crowded_too() -> None:
     stream = Stream(buffer=100, buffer_bytes=10)
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(anext, stream)
-        await trio.testing.wait_all_tasks_blocked()
-        crowded = []
-        for payload in (b"12345", b"6"):
-            stream.put(message(payload, qos=0))
-            crowded.append(stream.crowded)
-        assert crowded == [False, True]
-        assert [stream.catches_up() for _ in range(3)] == [True, True, True]
-    assert not stream.catches_up()
+    crowded = []
+    for payload in (b"12345", b"6"):
+        stream.put(message(payload, qos=0))
+        crowded.append(stream.crowded)
+    assert crowded == [False, True]
 
 
 @pytest.mark.parametrize("options", [{"buffer": 0}, {"buffer_bytes": 0}, {"overflow": "drop_all"}])
