@@ -1,0 +1,48 @@
+"""What must not be shown: access tokens, keys, passwords, wherever text that others made is repeated."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+__all__ = ["REDACTED", "is_secret_name", "redact", "secret_at"]
+
+#: What stands in place of a secret.
+REDACTED: Final = "[redacted]"
+
+#: Everything that looks like a secret: the token of a URL or a header, a key, a password in a URL, and whatever has the
+#: form of a JWT. The search takes linear time: the first two begin with fixed text and repeat one class, and the third
+#: begins where a run of base64url does, and only if a dot follows the run.
+_SECRETS: Final = re.compile(
+    r"(?P<name>access_token=|\bBearer\s{1,8}|\bAccessKey=)[^\s&;#\"'<>]+"
+    r"|(?P<scheme>\bwss?://)[^\s/?#@]+(?=@)"
+    r"|(?<![\w-])(?=[\w-]*+\.)(?P<before>[\w-]*?)(?<![a-z0-9])eyJ[\w-]*+\.[\w-]*+(?:\.[\w-]*+)?",
+    re.IGNORECASE | re.ASCII,
+)
+
+#: Names of headers, properties and the like that tell that their value is a secret.
+_SECRET_NAMES: Final = re.compile(r"authorization|cookie|password|passwd|secret|token|credential|(api|access)[-_]?key")
+
+
+def redact(text: str) -> str:
+    """``text`` with every access token, access key and URL password in it replaced by ``[redacted]``.
+
+    For text that others made, such as the body of an HTTP answer; our own messages hold no secret to begin with.
+    """
+    return _SECRETS.sub(lambda match: _harmless(match) + REDACTED, text)
+
+
+def secret_at(text: str) -> int | None:
+    """Where the first secret begins that :func:`redact` would take out; None if there is none."""
+    match = _SECRETS.search(text)
+    return None if match is None else match.start() + len(_harmless(match))
+
+
+def _harmless(match: re.Match[str]) -> str:
+    """What a match has in front of the secret itself."""
+    return match["name"] or match["scheme"] or match["before"] or ""
+
+
+def is_secret_name(name: str) -> bool:
+    """Whether a value of this name is likely to be a secret: ``Authorization``, ``x-api-key``, ``refresh_token``."""
+    return _SECRET_NAMES.search(name.lower()) is not None
