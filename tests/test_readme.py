@@ -1,9 +1,9 @@
 """The README does what it says: its Python blocks run in order, and so do its commands that are marked.
 
 A block in ``python`` fences is run as a program of its own in an empty folder, unless ``<!-- not run: why -->`` stands
-right before it. A block in ``sh`` fences is run where ``<!-- run -->`` stands before it: line by line would lose what
-a shell keeps between lines, so it is one script, ended by its first failing command. The blocks after
-``<!-- quickstart-command -->`` and ``<!-- test-command -->`` set up a new machine: ``.ci/run`` executes those.
+right before it, or ``<!-- recipe -->``: tests/interop/test_recipes.py runs those, against servers. A block in ``sh``
+fences is run where ``<!-- run -->`` stands before it: line by line would lose what a shell keeps between lines, so it is
+one script, ended by its first failing command. The block after ``<!-- test-command -->`` is what ``.ci/run`` executes.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ BLOCKS = blocks_of(README.read_text(encoding="utf-8")) if README.exists() else [
 
 
 def is_python(block: Block) -> bool:
-    return block.language == "python" and not block.mark.startswith("not run: ")
+    return block.language == "python" and not block.mark.startswith(("not run: ", "recipe"))
 
 
 def is_command(block: Block) -> bool:
