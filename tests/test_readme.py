@@ -2,8 +2,8 @@
 
 A block in ``python`` fences is run as a program of its own in an empty folder, unless ``<!-- not run: why -->`` stands
 right before it, or ``<!-- recipe -->``: tests/interop/test_recipes.py runs those, against servers. A block in ``sh``
-fences is run where ``<!-- run -->`` stands before it: line by line would lose what a shell keeps between lines, so it is
-one script, ended by its first failing command. The block after ``<!-- test-command -->`` is what ``.ci/run`` executes.
+fences is run where ``<!-- run -->`` stands before it, as one script that its first failing command ends: line by line
+would lose what a shell keeps between lines. The block after ``<!-- test-command -->`` is what ``.ci/run`` executes.
 """
 
 from __future__ import annotations
