@@ -15,6 +15,7 @@ from mqttws.errors import (
     ProtocolError,
     RemoteProtocolError,
     ServerDisconnected,
+    name_of,
 )
 from mqttws.session.events import Closed, Event, SessionResumed, SessionStarted
 from mqttws.session.exchanges import Exchanges
@@ -159,16 +160,27 @@ class Lifecycle:
         return packet
 
     def _send_auth(self, packet: Auth) -> Auth:
+        self._check_code(packet, "MQTT-3.15.2-1")
         self._check_method(packet)
         self._writer.queue(packet)
         return packet
 
     def _send_disconnect(self, packet: Disconnect) -> Disconnect:
+        self._check_code(packet, "MQTT-3.14.2-1")
         self._check_expiry(packet)
         self._writer.queue(packet)
         self.session_expiry_interval = packet.properties.get("session_expiry_interval", self.session_expiry_interval)
         self._end(None)
         return packet
+
+    def _check_code(self, packet: Auth | Disconnect, statement: str) -> None:
+        """Some Reason Codes are for one role only, which encoding cannot see."""
+        if packet.reason_code not in REASON_CODES[packet.packet_type][self.role]:
+            raise LocalProtocolError(
+                f"{packet.packet_type.name} with {name_of(packet.reason_code)} from the {self.role.name.title()}",
+                statement=statement,
+                version=self.version,
+            )
 
     def _check_method(self, packet: Auth | ConnAck) -> None:
         """The Authentication Method of the CONNECT stands in every AUTH and in the CONNACK [MQTT-4.12.0-5, -6]."""

@@ -432,6 +432,23 @@ class TestDeadlines:
         assert f"no {awaited} within 3 seconds" in str(error)
 
 
+@pytest.mark.parametrize(
+    ("sender", "packet", "statement"),
+    [
+        (Role.CLIENT, Disconnect(ReasonCode.SESSION_TAKEN_OVER), "MQTT-3.14.2-1"),
+        (Role.SERVER, Disconnect(ReasonCode.DISCONNECT_WITH_WILL_MESSAGE), "MQTT-3.14.2-1"),
+        (Role.SERVER, Auth(ReasonCode.RE_AUTHENTICATE, {"authentication_method": "m"}), "MQTT-3.15.2-1"),
+    ],
+)
+def test_a_code_of_the_other_role_is_not_sent(sender: Role, packet: Any, statement: str) -> None:
+    method: Any = {"authentication_method": "m"}
+    pair = Pair().connect(Connect(client_id="c", properties=method), ConnAck(properties=method))
+    with pytest.raises(LocalProtocolError) as caught:
+        pair.send(packet, sender)
+    assert caught.value.statement == statement
+    assert pair.client.is_open
+
+
 @pytest.mark.parametrize("packet", [PubAck(1), PingResp()])
 def test_what_leaves_by_itself_is_not_for_the_owner_to_send(packet: Any) -> None:
     pair = Pair().connect()
