@@ -17,7 +17,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
 
-__all__ = ["BROKERS", "Broker", "Child", "endpoint", "find_mosquitto", "mosquitto", "resident_kib", "stub"]
+__all__ = [
+    "BROKERS",
+    "Broker",
+    "Child",
+    "ChildEnded",
+    "endpoint",
+    "find_mosquitto",
+    "mosquitto",
+    "resident_kib",
+    "stub",
+]
 
 PATIENCE: Final = 30.0
 REPOSITORY: Final = Path(__file__).parents[1]
@@ -32,10 +42,15 @@ class Broker:
     pid: int
 
 
+class ChildEnded(Exception):
+    """A process has ended before its work was done; what it had to say is on standard error."""
+
+
 class Child:
     """A Python module of ours as a process: it answers in lines of JSON and ends when its standard input does."""
 
     def __init__(self, module: str, *arguments: str) -> None:
+        self._arguments = arguments
         self.process = subprocess.Popen(
             [sys.executable, "-m", f"benchmarks.{module}", *arguments],
             stdin=subprocess.PIPE,
@@ -51,11 +66,11 @@ class Child:
         return self.process.stdout.fileno()
 
     def line(self) -> dict[str, Any]:
-        """Its next line; RuntimeError when it has ended instead."""
+        """Its next line; :class:`ChildEnded` when it has ended instead."""
         assert self.process.stdout is not None
         text = self.process.stdout.readline()
         if not text:
-            raise RuntimeError(f"{self.process.args!r:.200} has ended")
+            raise ChildEnded(" ".join(self._arguments))
         said: dict[str, Any] = json.loads(text)
         return said
 
