@@ -84,6 +84,7 @@ class Link:
         self._secrets = tuple(secrets)
         self._phase = _Phase.IDLE
         self._asked = False  # Upgrade was reported and waits for its answer
+        self._gone = False  # nothing more will be read
         self._deadline = math.inf  # of the handshake or of the farewell; while open, MQTT's counts
         self._events: list[LinkEvent] = []
         self._outcome: MqttError | None = None
@@ -153,7 +154,7 @@ class Link:
     @property
     def is_open(self) -> bool:
         """Whether the WebSocket is open and MQTT has not ended."""
-        return self._phase is _Phase.OPEN and not self.connection.closed
+        return self._websocket.state is State.OPEN and not self.connection.closed
 
     @property
     def bytes_pending(self) -> int:
@@ -277,11 +278,13 @@ class Link:
     def abort(self, now: float, status_code: int = 1011) -> None:
         """End without a word of MQTT, so that the peer takes the connection for lost (a Will is published).
 
-        ``status_code`` is that of our Close frame. The last event is ``Closed(ConnectionLost)``.
+        ``status_code`` is that of our Close frame. The last event is ``Closed(ConnectionLost)``, or ``Closed(None)``
+        where a CONNECT waits for the answer of whoever aborts.
         """
-        self.connection.receive_eof(now, ConnectionLost("this end has aborted the connection"))
         if self._phase is _Phase.OPEN:
             self._websocket.close(status_code)
+        self.connection.receive_eof(now, ConnectionLost("this end has aborted the connection"))
+        self.connection.close(now)  # says no more, but ends the wait of a CONNECT for its answer
         self._check(now)
 
     # Inside
@@ -345,17 +348,24 @@ class Link:
         before, self._phase = self._phase, _Phase.CLOSING
         self._deadline = now + self._close_timeout
         self._events = self.events()  # to learn the outcome
-        if before is not _Phase.OPEN:
+        if before is _Phase.HANDSHAKE or before is _Phase.IDLE:
             if self._asked:
                 self._websocket.reject(503, (), b"the server is closing\n")
             elif not self._is_server:
                 self._websocket.drop_pending()  # a request that nobody has taken yet
+            self._gone = True
+        if self._gone:
             self._finish(now)
 
     def _finish(self, now: float) -> None:
-        """Nothing more is expected; what is queued may still be taken until the deadline."""
-        self._phase = _Phase.CLOSED
-        self._deadline = min(self._deadline, now + self._close_timeout)
+        """Nothing more is expected; what is queued may still be taken until the deadline.
+
+        A CONNECT that waits for its owner's answer keeps the link from closing: MQTT tells the end only after that.
+        """
+        self._gone = True
+        if self.connection.closed:
+            self._phase = _Phase.CLOSED
+            self._deadline = min(self._deadline, now + self._close_timeout)
 
     def _give_up_handshake(self, now: float) -> None:
         limit = f"within {self._handshake_timeout:g} seconds"

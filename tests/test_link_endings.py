@@ -294,3 +294,74 @@ def test_both_ends_may_close_at_once() -> None:
     assert only_closed(pair.client.events()) is None
     assert is_closed(pair.server)
     assert not is_closed(pair.client)
+
+
+def waiting(version: ProtocolVersion, behind: bytes) -> Pair:
+    """A pair whose Connect waits for the server's owner, with bytes of the client behind it."""
+    pair = Pair(client_link(version), server_link())
+    pair.client.send(Connect(version=version, client_id="me"), pair.now)
+    pair.run()
+    pair.server.accept(pair.now)
+    pair.run()
+    pair.take(pair.server)
+    pair.server.receive_data(behind, pair.now)
+    return pair
+
+
+LEAVING = [
+    pytest.param(b"", True, None, id="no close frame"),
+    pytest.param(frame(CLOSE, b"\x03\xe9", masked=True), False, 1001, id="close frame"),
+    pytest.param(frame(CLOSE, b"\x03\xe9", masked=True), True, 1001, id="close frame and end"),
+]
+
+
+@VERSIONS
+@pytest.mark.parametrize(("farewell", "eof", "code"), LEAVING)
+def test_what_a_client_sent_before_it_left_counts_once_its_connect_is_answered(
+    version: ProtocolVersion, farewell: bytes, eof: bool, code: int | None
+) -> None:
+    pair = waiting(version, frame(BINARY, encode(Publish("a", b"1"), version), masked=True) + farewell)
+    if eof:
+        pair.server.receive_eof(pair.now)
+    assert pair.server.events() == []
+    pair.server.data_to_send(pair.now)
+    assert not is_closed(pair.server)
+    assert pair.server.is_open == (not farewell and not eof)
+    pair.server.connection.attach(Session())
+    pair.server.send(ConnAck(), pair.now)
+    publish, closed = pair.server.events()
+    assert publish == Publish("a", b"1")
+    assert isinstance(closed, Closed)
+    assert isinstance(closed.error, ConnectionLost)
+    assert closed.error.close_code == code
+    assert pair.server.data_to_send(pair.now) == b""
+    assert is_closed(pair.server)
+
+
+def test_a_fault_behind_a_connect_that_waits_is_told_after_its_answer() -> None:
+    pair = waiting(ProtocolVersion.V5, frame(TEXT, b"hi", masked=True))
+    assert pair.server.events() == []
+    assert pair.server.data_to_send(pair.now)[:4] == b"\x88\x30\x03\xeb"
+    pair.server.send(ConnAck(False, ReasonCode.NOT_AUTHORIZED), pair.now)
+    assert only_closed(pair.server.events()) is None
+    assert pair.server.data_to_send(pair.now) == b""
+    assert pair.server.next_deadline() == pair.now + 1.0
+    pair.server.handle_deadline(pair.now + 1.0)
+    assert is_closed(pair.server)
+
+
+def test_a_client_that_left_is_forgotten_even_if_nobody_answers_its_connect() -> None:
+    pair = waiting(ProtocolVersion.V5, b"")
+    pair.server.receive_eof(pair.now)
+    pair.server.handle_deadline(pair.server.next_deadline())
+    assert isinstance(only_closed(pair.server.events()), ConnectionLost)
+    assert is_closed(pair.server)
+
+
+def test_whoever_has_not_answered_a_connect_may_abort() -> None:
+    pair = waiting(ProtocolVersion.V5, b"")
+    pair.server.abort(pair.now, 1001)
+    assert only_closed(pair.server.events()) is None
+    assert pair.server.data_to_send(pair.now) == b"\x88\x02\x03\xe9"
+    pair.server.receive_data(frame(CLOSE, b"\x03\xe9", masked=True), pair.now)
+    assert is_closed(pair.server)
