@@ -18,13 +18,13 @@ from typing import Final, TypeAlias
 import h11
 
 from mqttws.errors import LocalProtocolError, RemoteProtocolError
+from mqttws.redaction import REDACTED, is_secret_name, redact
 
 __all__ = ["BadMessage", "Headers", "HttpClient", "HttpServer", "Limits", "Request", "Response", "header", "shown"]
 
 #: Pairs of lower-case name and value, in the order of the message; a name may come more than once.
 Headers: TypeAlias = tuple[tuple[str, str], ...]
 
-_SECRET_HEADERS: Final = frozenset(("authorization", "cookie", "proxy-authorization", "set-cookie"))
 #: h11 ends some texts with what it has read, which may be a request line with a token in it.
 _QUOTED = re.compile(r":? \(?(?:bytearray\(|b['\"]).*", re.DOTALL)
 _NO_BODY: Final = frozenset((204, 304))
@@ -69,7 +69,7 @@ class Request:
         return split_target(self.target)[1]
 
     def __repr__(self) -> str:
-        hidden = "?***" if self.query else ""
+        hidden = f"?{REDACTED}" if self.query else ""
         return f"Request({self.method} {self.path}{hidden}, {shown(self.headers)!r}, {len(self.body)} bytes)"
 
 
@@ -94,11 +94,8 @@ def header(headers: Iterable[tuple[str, str]], name: str) -> str | None:
 
 
 def shown(headers: Iterable[tuple[str, str]]) -> Headers:
-    """Headers as a log or a ``repr`` may show them: credentials, and addresses that carry a token, are starred out."""
-    return tuple(
-        (name, "***" if name.lower() in _SECRET_HEADERS or "access_token" in value.lower() else value)
-        for name, value in headers
-    )
+    """Headers as a log or a ``repr`` may show them: without credentials, and without the token in an address."""
+    return tuple((name, REDACTED if is_secret_name(name) else redact(value)) for name, value in headers)
 
 
 def split_target(target: str) -> tuple[str, str]:

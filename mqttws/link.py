@@ -16,6 +16,7 @@ from urllib.parse import unquote
 from mqttws.codec import Packet, Publish
 from mqttws.errors import ConnectionLost, HandshakeRefused, LocalProtocolError, MqttError, RemoteProtocolError
 from mqttws.http import Headers
+from mqttws.redaction import REDACTED, is_secret_name, redact
 from mqttws.session import Change, Closed, Connection
 from mqttws.session.events import Event as MqttEvent
 from mqttws.vocabulary import ReasonCode, Role
@@ -43,9 +44,6 @@ SUBPROTOCOL = "mqtt"
 LARGEST_MESSAGE = 64 * 1024
 
 LinkEvent: TypeAlias = Upgrade | Opened | MqttEvent
-
-#: What a refused request holds that an answer might repeat.
-_CREDENTIALS = frozenset(("authorization", "cookie", "proxy-authorization"))
 
 
 class _Phase(Enum):
@@ -403,7 +401,7 @@ class Link:
         send(packets[0] if len(packets) == 1 else b"".join(packets[begin:]))
 
     def _refusal(self, event: Refused) -> HandshakeRefused:
-        """The error for an answer; what it repeats of our credentials is starred out, since errors get printed."""
+        """The error for an answer; what it repeats of our credentials is taken out, since errors get printed."""
         headers: Headers = tuple((name, self._scrub(value)) for name, value in event.headers)
         body = self._scrub(event.body.decode("latin-1")).encode("latin-1")
         return HandshakeRefused(event.status, headers, body, reason=self._scrub(event.reason))
@@ -415,8 +413,8 @@ class Link:
 
     def _scrub(self, text: str) -> str:
         for secret in self._secrets:
-            text = text.replace(secret, "***")
-        return text
+            text = text.replace(secret, REDACTED)
+        return redact(text)
 
 
 def _fault(event: Failed) -> RemoteProtocolError:
@@ -440,10 +438,10 @@ def _secrets(target: str, headers: Iterable[tuple[str, str]]) -> tuple[str, ...]
     found = set()
     for parameter in target.partition("?")[2].split("&"):
         name, _, value = parameter.partition("=")
-        if "token" in name.lower():
+        if is_secret_name(name):
             found |= {value, unquote(value)}
     for name, value in headers:
-        if name.lower() in _CREDENTIALS:
+        if is_secret_name(name):
             found |= {value, value.rpartition(" ")[2]}
-    # Starring out every "a" would garble the answer and hide nothing.
+    # Taking out every "a" would garble the answer and hide nothing.
     return tuple(sorted((value for value in found if len(value) >= 8), key=len, reverse=True))

@@ -466,8 +466,8 @@ def test_what_an_answer_repeats_of_the_token_is_starred_out() -> None:
     printed = f"{error} {error!r} {error.headers} {error.body!r} {''.join(traceback.format_exception(error))}"
     assert "TOKEN" not in printed
     assert "AUTH" not in printed
-    assert error.body == b"you asked for *** = *** with ***"
-    assert ("location", "wss://y/?access_token=***") in error.headers
+    assert error.body == b"you asked for [redacted] = [redacted] with [redacted]"
+    assert ("location", "wss://y/?access_token=[redacted]") in error.headers
 
 
 def test_a_close_reason_that_repeats_the_token_is_starred_out() -> None:
@@ -476,7 +476,7 @@ def test_a_close_reason_that_repeats_the_token_is_starred_out() -> None:
     pair.client.receive_data(data, pair.now)
     assert (
         str(only_closed(pair.client.events()))
-        == "the server has closed the WebSocket: bad *** (WebSocket close code 4000)"
+        == "the server has closed the WebSocket: bad [redacted] (WebSocket close code 4000)"
     )
 
 

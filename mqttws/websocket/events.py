@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from mqttws.http import Headers, shown, split_target
+from mqttws.redaction import REDACTED
 
 __all__ = [
     "BadRequest",
@@ -47,7 +48,7 @@ class Upgrade:
         return cls(path, query, headers, subprotocols)
 
     def __repr__(self) -> str:
-        query = "***" if self.query else ""
+        query = REDACTED if self.query else ""
         return (
             f"Upgrade(path={self.path!r}, query={query!r}, headers={shown(self.headers)!r}, "
             f"subprotocols={self.subprotocols!r})"
