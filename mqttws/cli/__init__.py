@@ -26,6 +26,7 @@ COMMANDS: Final = {
     "url": "make a Client Access URL from a connection string",
     "pub": "publish messages",
     "sub": "subscribe and print what arrives",
+    "explain": "say what any bytes are, field by field, and which rule they break",
 }
 
 _EXAMPLES: Final = """\

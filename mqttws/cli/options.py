@@ -19,6 +19,7 @@ __all__ = [
     "add_will_options",
     "client_options",
     "properties_of",
+    "protocol_version",
     "seconds",
     "url_from",
     "whole_number",
@@ -49,7 +50,7 @@ def add_connection_options(parser: ArgumentParser) -> None:
     where.add_argument("--profile", choices=("auto", "mqtt", "webpubsub"), default="auto",
                        help="webpubsub: refuse here what Web PubSub would; auto: go by the URL's path")  # fmt: skip
     who = parser.add_argument_group("session")
-    who.add_argument("-V", "--protocol-version", type=_version, default=ProtocolVersion.V5, metavar="{5,3.1.1}",
+    who.add_argument("-V", "--protocol-version", type=protocol_version, default=ProtocolVersion.V5, metavar="{5,3.1.1}",
                      help="MQTT version (default: 5)")  # fmt: skip
     who.add_argument(
         "-i", "--client-id", "--id", metavar="ID", help="Client Identifier (default: 20 random characters)"
@@ -146,7 +147,8 @@ def _ssl_context(args: Namespace) -> ssl.SSLContext | None:
     return context
 
 
-def _version(text: str) -> ProtocolVersion:
+def protocol_version(text: str) -> ProtocolVersion:
+    """A version by any of its names, for argparse."""
     if text.lower() not in _VERSIONS:
         raise ArgumentTypeError(f"{text!r} is neither 5 nor 3.1.1")
     return _VERSIONS[text.lower()]
