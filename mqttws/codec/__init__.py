@@ -18,7 +18,7 @@ from mqttws.codec.dispatch import Packet, decode, encode
 from mqttws.codec.framer import Framer
 from mqttws.codec.ping import PingReq, PingResp
 from mqttws.codec.publish import Publish
-from mqttws.codec.raw import RawPacket
+from mqttws.codec.raw import Checks, RawPacket
 from mqttws.codec.suback import SubAck, UnsubAck
 from mqttws.codec.subscribe import Subscribe, Subscription, Unsubscribe
 from mqttws.errors import LocalProtocolError, MalformedPacket, MqttError, ProtocolError, RemoteProtocolError
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Auth",
+    "Checks",
     "ConnAck",
     "Connect",
     "Disconnect",

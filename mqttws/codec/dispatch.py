@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Literal, TypeAlias, overload
 
 from mqttws.codec.acks import (
     PubAck,
@@ -42,7 +43,7 @@ from mqttws.codec.publish import (
     encode_publish_v3_1_1,
     encode_publish_v5,
 )
-from mqttws.codec.raw import RawPacket, encode_raw
+from mqttws.codec.raw import Checks, RawPacket, encode_raw
 from mqttws.codec.suback import (
     SubAck,
     UnsubAck,
@@ -219,15 +220,39 @@ def refuse_padding(buf: bytes, pos: int, body: int, version: int) -> None:
             raise error
 
 
-def decode(data: bytes | bytearray | memoryview, version: int = 5, *, sender: Role | None = None) -> Packet:
+_STRICT: Final = Checks.STRICT
+
+
+@overload
+def decode(
+    data: bytes | bytearray | memoryview,
+    version: int = 5,
+    *,
+    sender: Role | None = None,
+    checks: Literal[Checks.STRICT] = Checks.STRICT,
+) -> Packet: ...
+@overload
+def decode(
+    data: bytes | bytearray | memoryview, version: int = 5, *, sender: Role | None = None, checks: Literal[Checks.RAW]
+) -> RawPacket: ...
+@overload
+def decode(
+    data: bytes | bytearray | memoryview, version: int = 5, *, sender: Role | None = None, checks: Checks
+) -> Packet | RawPacket: ...
+def decode(
+    data: bytes | bytearray | memoryview, version: int = 5, *, sender: Role | None = None, checks: Checks = _STRICT
+) -> Packet | RawPacket:
     """The one packet that ``data`` is, no more and no less.
 
     A CONNECT decodes as the version it says. With ``sender`` also the rules of direction hold. Raises
     :class:`MalformedPacket` or another :class:`RemoteProtocolError` for any other bytes, and nothing else; a version
-    that is neither 4 nor 5 is a :class:`ValueError`.
+    that is neither 4 nor 5 is a :class:`ValueError`. With less than all ``checks`` only bytes that are not exactly one
+    packet by their fixed header raise, and what breaks another rule is a :class:`RawPacket`.
     """
     if not isinstance(data, bytes):
         data = bytes(data)
+    if checks is not _STRICT:
+        return _decode_unchecked(data, version, sender, checks)
     try:
         decoders = _ANYBODY[version] if sender is None else DECODERS[version][sender]
     except KeyError:
@@ -253,6 +278,21 @@ def decode(data: bytes | bytearray | memoryview, version: int = 5, *, sender: Ro
         return packet
     except RemoteProtocolError as error:
         raise settle(error, version, 0) from None
+
+
+def _decode_unchecked(data: bytes, version: int, sender: Role | None, checks: Checks) -> Packet | RawPacket:
+    if version not in _ROWS:
+        raise _unknown_version(version)
+    try:
+        claimed = sum(_read_longer_header(data))
+        if claimed != len(data):
+            raise _other_length(len(data), claimed)
+    except MalformedPacket as error:
+        raise settle(error, version, 0) from None
+    if checks is Checks.LENIENT:
+        with suppress(RemoteProtocolError):
+            return decode(data, version, sender=sender)
+    return RawPacket.parse(data)
 
 
 def _unknown_version(version: int) -> ValueError:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
+from contextlib import suppress
+from typing import Final, Literal, overload
 
 from mqttws.codec.connect import Connect
-from mqttws.codec.dispatch import DECODERS, Packet, read_header, refusal, refuse_padding
+from mqttws.codec.dispatch import DECODERS, Packet, decode, read_header, refusal, refuse_padding
 from mqttws.codec.faults import settle
 from mqttws.codec.primitives import MAXIMUM_VARINT
+from mqttws.codec.raw import Checks, RawPacket
 from mqttws.errors import MalformedPacket, RemoteProtocolError
 from mqttws.vocabulary import PacketType, ProtocolVersion, ReasonCode, Role
 
@@ -72,9 +74,23 @@ class Framer:
             self._chunks.append(data if isinstance(data, bytes) else bytes(data))
             self._later += len(data)
 
-    def packets(self) -> Iterator[Packet]:
-        """The packets that are complete, one by one; then the fault, if one came behind them."""
+    @overload
+    def packets(self, checks: Literal[Checks.STRICT] = Checks.STRICT) -> Iterator[Packet]: ...
+    @overload
+    def packets(self, checks: Literal[Checks.RAW]) -> Iterator[RawPacket]: ...
+    @overload
+    def packets(self, checks: Checks) -> Iterator[Packet | RawPacket]: ...
+    def packets(self, checks: Checks = Checks.STRICT) -> Iterator[Packet | RawPacket]:
+        """The packets that are complete, one by one; then the fault, if one came behind them.
+
+        With less than all ``checks`` only framing and size are faults; what breaks another rule is a
+        :class:`RawPacket`. The first CONNECT tells the version all the same, as far as it can be read.
+        """
         if len(self._buffer) - self._position + self._later < self._wanted:
+            return
+        if checks is not Checks.STRICT:
+            while (data := self._frame()) is not None:
+                yield self._unchecked(data, checks)
             return
         packet: Packet | None
         while True:
@@ -177,6 +193,42 @@ class Framer:
         except RemoteProtocolError as error:
             raise self._fail(error, start) from None
 
+    def _frame(self) -> bytes | None:
+        """The bytes of the next packet, as its fixed header tells them, or None if they are not all there yet."""
+        if self._fault is not None:
+            raise self._fault.with_traceback(None)
+        start = self._position
+        try:
+            while self.pending >= self._wanted:
+                if len(self._buffer) - start < self._wanted:
+                    self._join()
+                    start = 0
+                buf = self._buffer
+                header = read_header(buf, start)
+                if header is None:
+                    self._wanted = len(buf) - start + 1
+                    continue
+                size = sum(header) - start
+                self._check_size(size, start)
+                if size <= len(buf) - start:
+                    self._position, self._wanted = start + size, 1
+                    return buf[start : start + size]
+                self._wanted = size
+        except RemoteProtocolError as error:
+            raise self._fail(error, start) from None
+        return None
+
+    def _unchecked(self, data: bytes, checks: Checks) -> Packet | RawPacket:
+        """What one packet is under less than all checks."""
+        expected = self.expect_connect
+        if expected and data[0] >> 4 == PacketType.CONNECT:
+            self.version = _version_of(data)
+            self.expect_connect = expected = False
+        if checks is Checks.LENIENT and not expected:
+            with suppress(RemoteProtocolError):
+                return decode(data, self._version or ProtocolVersion.V5, sender=self._sender)
+        return RawPacket.parse(data)
+
     def _fail(self, error: RemoteProtocolError, start: int) -> RemoteProtocolError:
         """Keep the fault of the packet that began at ``start``, and nothing else."""
         self._fault = settle(error, self._version, start)
@@ -218,3 +270,13 @@ class Framer:
         assert isinstance(packet, Connect)
         self.version = packet.version
         self.expect_connect = False
+
+
+def _version_of(data: bytes) -> ProtocolVersion:
+    """The version of a CONNECT, be it sound or not: what its level says, or the nearest."""
+    try:
+        packet = decode(b"\x10" + data[1:])
+    except RemoteProtocolError as error:
+        return ProtocolVersion(error.version or ProtocolVersion.V5)
+    assert isinstance(packet, Connect)
+    return packet.version
