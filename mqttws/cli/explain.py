@@ -137,8 +137,13 @@ def _plural(count: int, thing: str) -> str:
 
 
 def _hint(args: Namespace, data: bytes) -> str | None:
-    """What else the bytes may be, if they are bad packets."""
-    if not args.websocket and not any(notes.fault for notes in dissect_frames(data)):
+    """What else the bytes may be, if they are bad packets; a SUBSCRIBE begins like a frame, so the content counts."""
+    if args.websocket:
+        return None
+    sections: list[Section] = list(dissect_frames(data))
+    held = b"".join(notes.binary for notes in sections if isinstance(notes, FrameNotes))
+    sections += dissect(held, args.protocol_version)
+    if isinstance(sections[0], HeadNotes) or all(section.verdict == "valid" for section in sections):
         return "these bytes may be WebSocket frames; try --websocket"
     return None
 

@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -161,7 +162,11 @@ def test_a_faulty_frame_names_its_section(capsys: pytest.CaptureFixture[str]) ->
 def test_frames_among_packets_get_a_hint(capsys: pytest.CaptureFixture[str]) -> None:
     data = frame(BINARY, encode(Publish("a", b"hi")), masked=True)
     assert main(["explain", data.hex()]) == 1
-    assert capsys.readouterr().err == "mqttws explain: note: these bytes may be WebSocket frames; try --websocket\n"
+    note = "mqttws explain: note: these bytes may be WebSocket frames; try --websocket\n"
+    assert capsys.readouterr().err == note
+    assert main(["explain", HEAD.hex()]) == 1
+    assert capsys.readouterr().err == note
+    run(capsys, "82 0c 0001 00 0005 612f232f62 2c c000", code=1)  # a bad SUBSCRIBE begins like a good frame
 
 
 @pytest.mark.parametrize(
@@ -219,6 +224,12 @@ def test_every_rule_that_a_vector_breaks_has_a_sentence(capsys: pytest.CaptureFi
                     seen.add(fault["rule"])
                     assert fault["requirement"], fault
     assert len(seen) > 60
+
+
+def test_the_readme_shows_what_the_command_prints(capsys: pytest.CaptureFixture[str]) -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    (shown,) = re.findall(r"^\$ mqttws explain ([0-9a-f ]+)\n(.*?)```$", readme, re.MULTILINE | re.DOTALL)
+    assert run(capsys, shown[0], code=1) == shown[1]
 
 
 def test_the_command_answers_without_loading_trio_and_to_any_terminal() -> None:
