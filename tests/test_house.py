@@ -101,6 +101,11 @@ def parsed(file: Path) -> ast.Module:
     return ast.parse(file.read_text(encoding="utf-8"), str(file))
 
 
+def is_for_type_checkers(node: ast.AST) -> bool:
+    """Whether this is an ``if TYPE_CHECKING:``; what is imported below it costs nothing and binds nobody."""
+    return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+
+
 def imports_of(file: Path) -> Iterator[Import]:
     """All imports of a file, those inside functions too; relative ones are spelled out."""
     package = file.relative_to(HOUSE).parent.parts
@@ -119,7 +124,7 @@ def imports_of(file: Path) -> Iterator[Import]:
                 if module != "mqttws":
                     yield Import(file, child.lineno, module, at_top)
             inside = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
-            yield from walk(child, at_top and not inside)
+            yield from walk(child, at_top and not inside and not is_for_type_checkers(child))
 
     yield from walk(parsed(file), True)
 
@@ -154,10 +159,10 @@ def test_the_plan_has_no_circles() -> None:
 
 def test_no_two_files_of_a_room_import_each_other_when_loaded() -> None:
     """A circle of modules works or fails by the order in which they are first asked for."""
-    edges = {
-        module_name(file): {found.module for found in imports_of(file) if found.at_top and not type_checking(found)}
-        for file in sources()
-    }
+    edges: dict[str, set[str]] = {module_name(file): set() for file in sources()}
+    for found in all_imports():
+        if found.at_top:
+            edges[module_name(found.file)].add(found.module)
     done: set[str] = set()
     while len(done) < len(edges):
         free = {name for name, below in edges.items() if name not in done and (below & edges.keys()) - done <= {name}}
@@ -167,17 +172,6 @@ def test_no_two_files_of_a_room_import_each_other_when_loaded() -> None:
 
 def module_name(file: Path) -> str:
     return ".".join(file.relative_to(HOUSE).with_suffix("").parts).removesuffix(".__init__")
-
-
-def type_checking(found: Import) -> bool:
-    """Whether an import stands under ``if TYPE_CHECKING:``, where it costs nothing and binds nobody."""
-    return any(
-        isinstance(node, ast.If)
-        and isinstance(node.test, ast.Name)
-        and node.test.id == "TYPE_CHECKING"
-        and node.lineno < found.line <= (node.body[-1].end_lineno or 0)
-        for node in ast.walk(parsed(found.file))
-    )
 
 
 def test_each_dependency_stays_in_its_rooms() -> None:
@@ -205,7 +199,7 @@ def test_nobody_below_transport_asks_for_the_time_or_the_network() -> None:
 def test_tokens_load_their_library_when_one_is_made_or_read() -> None:
     tokens = [found for found in all_imports() if found.module.partition(".")[0] == "jwt"]
     assert tokens
-    assert not [str(found) for found in tokens if found.at_top and not type_checking(found)]
+    assert not [str(found) for found in tokens if found.at_top]
 
 
 def test_the_pytest_plugin_costs_a_run_nothing_but_pytest() -> None:
@@ -214,7 +208,7 @@ def test_the_pytest_plugin_costs_a_run_nothing_but_pytest() -> None:
     wrong = [
         str(found)
         for found in all_imports()
-        if found.room == "pytest_plugin" and found.at_top and not type_checking(found)
+        if found.room == "pytest_plugin" and found.at_top
         if found.module.partition(".")[0] not in light
     ]
     assert not wrong
