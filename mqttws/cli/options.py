@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from collections.abc import Callable
 from typing import Any, Final
 
 from mqttws.cli.outcome import UsageError
@@ -16,11 +17,14 @@ from mqttws.webpubsub import ClientAccessUrl
 
 __all__ = [
     "add_connection_options",
+    "add_tls_options",
     "add_will_options",
     "client_options",
+    "header",
     "properties_of",
     "protocol_version",
     "seconds",
+    "ssl_context_of",
     "url_from",
     "whole_number",
 ]
@@ -41,12 +45,9 @@ def add_connection_options(parser: ArgumentParser) -> None:
     where = parser.add_argument_group("connection")
     where.add_argument("-L", "--url", metavar="URL", help="ws:// or wss:// URL (or set MQTTWS_URL)")
     where.add_argument("--url-file", metavar="FILE", help="a file that holds the URL")
-    where.add_argument("-H", "--header", action="append", default=[], type=_header, metavar="'NAME: VALUE'",
+    where.add_argument("-H", "--header", action="append", default=[], type=header, metavar="'NAME: VALUE'",
                        help="send this header with the WebSocket handshake (repeatable)")  # fmt: skip
-    where.add_argument("--cafile", metavar="FILE", help="trust the certificates in this file")
-    where.add_argument("--cert", metavar="FILE", help="client certificate")
-    where.add_argument("--key", metavar="FILE", help="its private key")
-    where.add_argument("--insecure", action="store_true", help="do not verify the Server's certificate")
+    add_tls_options(where.add_argument)
     where.add_argument("--profile", choices=("auto", "mqtt", "webpubsub"), default="auto",
                        help="webpubsub: refuse here what Web PubSub would; auto: go by the URL's path")  # fmt: skip
     who = parser.add_argument_group("session")
@@ -66,6 +67,14 @@ def add_connection_options(parser: ArgumentParser) -> None:
                      help="how long the Server shall keep the Session afterwards")  # fmt: skip
     who.add_argument("--connect-property", action="append", default=[], metavar="NAME=VALUE",
                      help="a property of CONNECT (5.0, repeatable)")  # fmt: skip
+
+
+def add_tls_options(add_argument: Callable[..., Any]) -> None:
+    """Whom to trust behind wss:// and who we are there."""
+    add_argument("--cafile", metavar="FILE", help="trust the certificates in this file")
+    add_argument("--cert", metavar="FILE", help="client certificate")
+    add_argument("--key", metavar="FILE", help="its private key")
+    add_argument("--insecure", action="store_true", help="do not verify the Server's certificate")
 
 
 def add_will_options(parser: ArgumentParser) -> None:
@@ -106,7 +115,7 @@ def client_options(args: Namespace) -> dict[str, Any]:
         "properties": properties_of(args, args.connect_property, PacketType.CONNECT),
         "headers": args.header,
         "profile": args.profile,
-        "ssl_context": _ssl_context(args),
+        "ssl_context": ssl_context_of(args),
     }
 
 
@@ -129,7 +138,7 @@ def _will(args: Namespace) -> Will | None:
     return Will(args.will_topic, payload, QOS[args.will_qos], args.will_retain, properties)
 
 
-def _ssl_context(args: Namespace) -> ssl.SSLContext | None:
+def ssl_context_of(args: Namespace) -> ssl.SSLContext | None:
     """None leaves the choice to the client: the system's certificates, host name verified."""
     if not (args.cafile or args.cert or args.key or args.insecure):
         return None
@@ -154,7 +163,8 @@ def protocol_version(text: str) -> ProtocolVersion:
     return _VERSIONS[text.lower()]
 
 
-def _header(text: str) -> tuple[str, str]:
+def header(text: str) -> tuple[str, str]:
+    """A header as it is written in HTTP, for argparse."""
     name, colon, value = text.partition(":")
     if not colon or not name.strip() or not text.isprintable():
         raise ArgumentTypeError("a header reads 'NAME: VALUE'")  # not repeated: it may be an Authorization
