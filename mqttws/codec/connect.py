@@ -147,8 +147,16 @@ def _read_fields(version: ProtocolVersion, buf: bytes, pos: int, end: int, sende
         _present(pos, end, "password", "MQTT-3.1.2-19")
         password, pos = read_binary(buf, pos, end, "password")
     if pos != end:
-        raise trailing(end - pos, pos)
+        raise _left_over(flags, buf, pos, end)
     return Connect(version, client_id, clean_start, keep_alive, username, password, will, properties)
+
+
+def _left_over(flags: int, buf: bytes, pos: int, end: int) -> MalformedPacket:
+    """What stands behind the last field: one more whole field is the user name or password that a flag denies."""
+    error = trailing(end - pos, pos)
+    if not flags & 0x40 and end - pos >= 2 and end - pos - 2 == buf[pos] << 8 | buf[pos + 1]:
+        error.statement = "MQTT-3.1.2-18" if flags & 0x80 else "MQTT-3.1.2-16"
+    return error
 
 
 def _present(pos: int, end: int, name: str, statement: str) -> int:
