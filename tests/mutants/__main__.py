@@ -20,7 +20,7 @@ from typing import Any
 
 from tests.mutants.equivalents import reason_of
 from tests.mutants.operators import Mutant, mutants_of
-from tests.mutants.trial import HOUSE, SuiteIsRed, Trial, Verdict, stages_for
+from tests.mutants.trial import HOUSE, SuiteIsRed, Trial, Verdict, judges_of
 
 ENOUGH = 0.95  #: of the mutants that are not equivalent
 
@@ -42,6 +42,8 @@ def gathered(files: Iterable[str], sample: int | None, seed: int) -> tuple[list[
     if sample is not None and sample < len(everything):
         picked = random.Random(seed).sample(range(len(everything)), sample)
         chosen = [everything[index] for index in sorted(picked)]
+    for mutant in chosen:
+        compile(mutant.apply((HOUSE / mutant.file).read_bytes()), str(mutant), "exec")  # else its death proves nothing
     alive = [mutant for mutant in chosen if reason_of(mutant) is None]
     return alive, len(chosen) - len(alive), len(everything)
 
@@ -56,7 +58,7 @@ def tried(mutants: Sequence[Mutant], jobs: int) -> list[Verdict]:
         def judge(mutant: Mutant) -> Verdict:
             trial = trials.get()
             try:
-                verdict = trial.judge(mutant, stages_for(mutant.file))
+                verdict = trial.judge(mutant, judges_of(mutant.file))
             finally:
                 trials.put(trial)
             print(f"{verdict.outcome:8} {mutant}", file=sys.stderr, flush=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import compileall
 import json
 import os
-import py_compile
 import shutil
 import subprocess
 import sys
@@ -18,17 +17,18 @@ from typing import Any, Final
 
 from tests.mutants.operators import Mutant
 
-__all__ = ["HOUSE", "SuiteIsRed", "Trial", "Verdict", "stages_for"]
+__all__ = ["HOUSE", "SuiteIsRed", "Trial", "Verdict", "judges_of"]
 
 HOUSE: Final = Path(__file__).parents[2]
 WORKER: Final = Path(__file__).with_name("worker.py")
 
-#: Files that look at much in little time go first among the rest of a room.
-QUICK_AND_WIDE: Final = (
-    "test_vectors.py",
-    "test_dispatch.py",
+#: Files of tests that take seconds; they go last.
+SLOW: Final = (
+    "test_raw.py",
+    "test_walk.py",
+    "test_connect.py",
     "test_framer.py",
-    "test_connection.py",
+    "test_dispatch.py",
     "test_machine.py",
 )
 
@@ -56,17 +56,15 @@ class Verdict:
         return self.outcome != "survived"
 
 
-def stages_for(file: str, root: Path = HOUSE) -> list[list[str]]:
-    """The tests for a file of the package: first those that mirror it, then the rest of its room."""
+def judges_of(file: str, root: Path = HOUSE) -> list[str]:
+    """The tests for a file of the package: first those that mirror it, then the rest of its room, file by file."""
     *rooms, name = Path(file).parts[1:]
-    folder = Path("tests", *rooms)
-    mirror = folder / f"test_{name}"
-    rest = [folder / item.name for item in (root / folder).glob("test_*.py") if item.name != mirror.name]
+    mirror = f"test_{name}"
     if not rooms:
-        rest = []  # at the top of tests/ lie the tests of everything
-    rest.sort(key=lambda path: (path.name not in QUICK_AND_WIDE, path.name))
-    first = [mirror.as_posix()] if (root / mirror).exists() else []
-    return [stage for stage in (first, [path.as_posix() for path in rest]) if stage]
+        return [f"tests/{mirror}"]  # beside it lie the tests of everything
+    found = [path.relative_to(root) for path in Path(root, "tests", *rooms).glob("test_*.py")]
+    found.sort(key=lambda path: (path.name != mirror, path.name in SLOW and SLOW.index(path.name) + 1, path.name))
+    return [path.as_posix() for path in found]
 
 
 @dataclass
@@ -76,7 +74,7 @@ class Trial:
     copy: Path
     worker: subprocess.Popen[str]
     grace: float = GRACE
-    cpu: dict[tuple[str, ...], float] = field(default_factory=dict)  #: seconds each stage takes without a mutant
+    cpu: dict[str, float] = field(default_factory=dict)  #: seconds each file of tests takes without a mutant
 
     @classmethod
     @contextmanager
@@ -85,11 +83,9 @@ class Trial:
         with tempfile.TemporaryDirectory(prefix="mutants-") as place:
             copy = Path(place)
             for folder in ("mqttws", "tests"):
-                shutil.copytree(root / folder, copy / folder, ignore=shutil.ignore_patterns("__pycache__", ".*"))
+                shutil.copytree(root / folder, copy / folder, ignore=shutil.ignore_patterns(".*"))
             shutil.copy(root / "pyproject.toml", copy)
-            # By hash: a mutant may have the size and the second of what was there before.
-            by_hash = py_compile.PycInvalidationMode.CHECKED_HASH
-            compileall.compile_dir(copy, quiet=2, invalidation_mode=by_hash)
+            compileall.compile_dir(copy, quiet=2)
             environment = {**os.environ, "CI": "true", "PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"}
             with subprocess.Popen(
                 [sys.executable, str(WORKER)], cwd=copy, env=environment, text=True,
@@ -100,33 +96,34 @@ class Trial:
                 finally:
                     worker.terminate()
 
-    def judge(self, mutant: Mutant, stages: list[list[str]]) -> Verdict:
-        """One stage after the other, until a test notices; between them the file is as it was."""
+    def judge(self, mutant: Mutant, tests: list[str]) -> Verdict:
+        """One file of tests after the other, until one notices; between them the mutated file is as it was."""
         path = self.copy / mutant.file
         source = path.read_bytes()
-        for stage in stages:
-            self.measure(stage)
+        for test in tests:
+            self.measure(test)
             path.write_bytes(mutant.apply(source))
+            os.utime(path, (0, 0))  # an age that no compiled file has; size and second alone could be the same
             try:
-                answer = self.ask(stage, 3 * self.cpu[tuple(stage)] + self.grace)
+                answer = self.ask(test, 3 * self.cpu[test] + self.grace)
             finally:
                 path.write_bytes(source)
             if answer["outcome"] != "passed":
                 return Verdict(mutant, "killed" if answer["outcome"] == "failed" else "timeout", answer["by"])
         return Verdict(mutant, "survived")
 
-    def measure(self, stage: list[str]) -> None:
+    def measure(self, test: str) -> None:
         """Run tests on the package as it is, once; they must pass."""
-        if tuple(stage) not in self.cpu:
-            answer = self.ask(stage, 600.0)
+        if test not in self.cpu:
+            answer = self.ask(test, 600.0)
             if answer["outcome"] != "passed":
-                raise SuiteIsRed(f"{' '.join(stage)}: {answer['outcome']} by {answer['by']} without any mutant")
-            self.cpu[tuple(stage)] = answer["cpu"]
+                raise SuiteIsRed(f"{test}: {answer['outcome']} by {answer['by']} without any mutant")
+            self.cpu[test] = answer["cpu"]
 
-    def ask(self, tests: list[str], cpu: float) -> dict[str, Any]:
+    def ask(self, test: str, cpu: float) -> dict[str, Any]:
         """One request to the worker."""
         assert self.worker.stdin is not None
         assert self.worker.stdout is not None
-        print(json.dumps({"tests": tests, "cpu": cpu, "wall": cpu * PATIENCE}), file=self.worker.stdin, flush=True)
+        print(json.dumps({"tests": [test], "cpu": cpu, "wall": cpu * PATIENCE}), file=self.worker.stdin, flush=True)
         answer: dict[str, Any] = json.loads(self.worker.stdout.readline())
         return answer

@@ -128,9 +128,10 @@ def main() -> None:
     os.nice(10)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # an exception, so that the fork ends too
     prepare()
-    for line in sys.stdin:
-        request = json.loads(line)
-        print(json.dumps(attempt(request["tests"], request["cpu"], request["wall"])), flush=True)
+    with contextlib.suppress(BrokenPipeError):  # whoever asked has gone
+        for line in sys.stdin:
+            request = json.loads(line)
+            print(json.dumps(attempt(request["tests"], request["cpu"], request["wall"])), flush=True)
 
 
 if __name__ == "__main__":
