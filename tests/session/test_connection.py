@@ -183,6 +183,23 @@ def test_too_much_before_connack_ends_the_connection() -> None:
     assert decode(server.data_to_send(0)).reason_code is ReasonCode.QUOTA_EXCEEDED  # type: ignore[union-attr]
 
 
+def test_what_may_come_before_connack_is_one_packet_and_64_kibibytes() -> None:
+    server = Connection(Role.SERVER, maximum_packet_size=1000)
+    server.receive_data(encode(Connect(client_id="c")), 0)
+    server.receive_data(bytes(1000 + 65_536), 0)
+    assert not server.closed
+    server.receive_data(b"\0", 0)
+    assert closing(server.events()).reason_code is ReasonCode.QUOTA_EXCEEDED
+
+
+def test_after_connack_as_much_may_come_at_a_time_as_the_wire_gives() -> None:
+    server = Connection(Role.SERVER, maximum_packet_size=1000)
+    server.receive_data(encode(Connect(client_id="c")), 0)
+    server.send(ConnAck(), 0)
+    server.receive_data(encode(Publish("a", bytes(900))) * 100, 0)
+    assert len(publishes(server.events())) == 100
+
+
 def test_the_first_packet_must_be_connect_and_gets_no_answer() -> None:
     server = server_given(encode(PingReq()))
     assert isinstance(closing(server.events()), RemoteProtocolError)
@@ -282,6 +299,12 @@ def test_the_end_of_the_wire_is_a_lost_connection(role: Role) -> None:
     assert isinstance(error, ConnectionLost)
     assert "in the middle of a packet" in str(error)
     assert end.next_deadline() == math.inf
+
+
+def test_the_end_of_the_wire_between_packets_cuts_none() -> None:
+    pair = Pair().connect()
+    pair.client.receive_eof(0)
+    assert str(closing(pair.client.events())) == "the connection ended without a DISCONNECT"
 
 
 def test_whoever_knows_more_about_the_end_says_so() -> None:
