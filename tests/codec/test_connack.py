@@ -71,7 +71,24 @@ def test_what_the_standard_forbids_is_refused(version: int, wire: str, field: st
     assert (error.field, error.statement) == (field, statement)
 
 
+@pytest.mark.parametrize(
+    ("version", "wire", "offset"),
+    [
+        (5, "20 03 02 00 00", 2),
+        (4, "20 02 00 06", 3),
+        (5, "20 03 00 06 00", 3),
+        (5, "20 01 00", 3),
+        (5, "20 02 00 00", 4),
+        (5, "20 04 00 00 00 00", 5),
+        (4, "20 03 00 00 00", 4),
+    ],
+)
+def test_a_fault_says_where_it_is(version: int, wire: str, offset: int) -> None:
+    assert fault_of(wire, version).offset == offset
+
+
 def test_what_no_client_may_get_is_not_written() -> None:
+    assert own_fault(ConnAck(False, -1), 4).statement == "MQTT-3.2.2-6"
     assert own_fault(ConnAck(True, ReasonCode.BANNED)).statement == "MQTT-3.2.2-6"
     assert own_fault(ConnAck(True, ConnectReturnCode.NOT_AUTHORIZED), 4).statement == "MQTT-3.2.2-4"
     assert own_fault(ConnAck(properties={"receive_maximum": 10}), 4).field == "properties"
