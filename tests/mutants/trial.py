@@ -33,7 +33,7 @@ SLOW: Final = (
 )
 
 #: Seconds of processor time beyond three times what the tests need when nothing is wrong; then it hangs.
-GRACE: Final = 10.0
+GRACE: Final = 4.0
 #: Real seconds for each second of processor time; other work on the machine is no reason to call a mutant hung.
 PATIENCE: Final = 8.0
 
