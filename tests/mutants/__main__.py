@@ -58,7 +58,7 @@ def tried(mutants: Sequence[Mutant], jobs: int) -> list[Verdict]:
         def judge(mutant: Mutant) -> Verdict:
             trial = trials.get()
             try:
-                verdict = trial.judge(mutant, judges_of(mutant.file))
+                verdict = trial.judge(mutant, judges_of(mutant.file, trial.copy))
             finally:
                 trials.put(trial)
             print(f"{verdict.outcome:8} {mutant}", file=sys.stderr, flush=True)
