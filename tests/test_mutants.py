@@ -98,8 +98,13 @@ def test_a_mutant_says_where_it_is_and_what_it_changes() -> None:
     source = b"'''Gr\xc3\xbc\xc3\x9fe'''\n\nif (a and\n    '\xc3\xbc' in b):\n    c()\n"
     (mutant,) = [item for item in mutants_of(source, "a.py") if item.operator == "comparison"]
     assert str(mutant) == "a.py:4: comparison: 'ü' in b → ('ü' not in b)"
-    assert mutant.text == "'ü' in b):"
+    assert (mutant.scope, mutant.text) == ("", "'ü' in b):")
     assert mutant.apply(source) == source.replace("'ü' in b".encode(), "('ü' not in b)".encode())
+
+
+def test_a_mutant_knows_the_function_it_is_in() -> None:
+    scopes = [item.scope for item in mutants_of(b"class A:\n  def f(a=1):\n    def g(): b()\n    c()\n", "a.py")]
+    assert scopes == ["A.f", "A.f", "A.f.g", "A.f"]
 
 
 @pytest.mark.parametrize("file", ["mqttws/codec/publish.py", "mqttws/session/exchanges.py"])
@@ -111,7 +116,7 @@ def test_each_mutant_of_a_file_is_another_text(file: str) -> None:
 
 
 class TestEquivalents:
-    @pytest.mark.parametrize("entry", EQUIVALENTS, ids=lambda entry: f"{entry.file}: {entry.change}")
+    @pytest.mark.parametrize("entry", EQUIVALENTS, ids=lambda entry: f"{entry.scope}: {entry.change}")
     def test_each_is_still_a_mutant_of_its_file_and_says_why(self, entry: Equivalent) -> None:
         assert any(map(entry.matches, mutants_of((HOUSE / entry.file).read_bytes(), entry.file)))
         assert len(entry.reason.split()) > 3
@@ -140,7 +145,7 @@ def test_the_tests_that_mirror_a_file_go_first_and_the_rest_of_its_room_follows(
     assert first == "tests/codec/test_publish.py"
     assert {*rest} == {f"tests/codec/{path.name}" for path in (HOUSE / "tests/codec").glob("test_*.py")} - {first}
     assert rest[-1] == "tests/codec/test_dispatch.py"
-    assert judges_of("mqttws/session/limits.py")[0] == "tests/session/test_connection.py"
+    assert judges_of("mqttws/session/store.py")[-1] == "tests/session/test_machine.py"
     assert judges_of("mqttws/topics.py") == ["tests/test_topics.py"]
 
 

@@ -60,10 +60,14 @@ _Display: TypeAlias = ast.Set | ast.Tuple | ast.List
 
 @dataclass(frozen=True)
 class Mutant:
-    """One change to one file. ``start`` and ``stop`` are offsets in bytes; ``text`` is the whole first line."""
+    """One change to one file.
+
+    ``start`` and ``stop`` are offsets in bytes, ``scope`` is the function or method, ``text`` the whole first line.
+    """
 
     file: str
     line: int
+    scope: str
     operator: str
     text: str
     before: str
@@ -91,7 +95,7 @@ def mutants_of(source: bytes, file: str) -> list[Mutant]:
     for line in lines:
         offsets.append(offsets[-1] + len(line))
     found = {}
-    for node, operator, after in _changes(ast.parse(source)):
+    for scope, (node, operator, after) in _changes(ast.parse(source)):
         assert isinstance(node, ast.expr | ast.stmt)
         assert node.end_lineno is not None
         assert node.end_col_offset is not None
@@ -99,23 +103,24 @@ def mutants_of(source: bytes, file: str) -> list[Mutant]:
         stop = offsets[node.end_lineno - 1] + node.end_col_offset
         before = " ".join(source[start:stop].decode().split())
         text = " ".join(lines[node.lineno - 1].decode().split())
-        mutant = Mutant(file, node.lineno, operator, text, before, after, start, stop)
+        mutant = Mutant(file, node.lineno, scope, operator, text, before, after, start, stop)
         found[(start, stop, after)] = mutant
     return sorted(found.values(), key=lambda item: item.start)
 
 
-def _changes(module: ast.Module) -> Iterator[_Change]:
-    """Walk what is behaviour; yields the changes of each node before those of its children."""
-    todo: list[tuple[ast.AST, bool]] = [(module, True)]
+def _changes(module: ast.Module) -> Iterator[tuple[str, _Change]]:
+    """Walk what is behaviour; gives the changes of each node, with its scope, before those of its children."""
+    todo: list[tuple[ast.AST, str, bool]] = [(module, "", True)]
     while todo:
-        node, at_top = todo.pop()
+        node, scope, at_top = todo.pop()
         if _is_silent(node):
             continue
-        yield from _of_node(node)
-        if at_top:
-            yield from _of_table(node)
+        if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            scope = f"{scope}.{node.name}".removeprefix(".")
+        changes = [*_of_node(node), *(_of_table(node) if at_top else ())]
+        yield from ((scope, change) for change in changes)
         inside = at_top and not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
-        todo += [(child, inside) for child in _children(node)]
+        todo += [(child, scope, inside) for child in _children(node)]
 
 
 def _is_silent(node: ast.AST) -> bool:
