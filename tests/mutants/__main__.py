@@ -19,7 +19,7 @@ from contextlib import ExitStack
 from typing import Any
 
 from tests.mutants.equivalents import reason_of
-from tests.mutants.operators import Mutant, mutants_of
+from tests.mutants.operators import Mutant, clipped, mutants_of
 from tests.mutants.trial import HOUSE, SuiteIsRed, Trial, Verdict, judges_of
 
 ENOUGH = 0.95  #: of the mutants that are not equivalent
@@ -95,7 +95,7 @@ def show(report: dict[str, Any]) -> None:
         print(f"{counts['killed']:8}{counts['timeout']:9}{counts['survived']:10}  {file}")
     print()
     for item in report["survivors"]:
-        print(f"{item['place']}: {item['operator']}: {item['before']} → {item['after']}")
+        print(f"{item['place']}: {item['operator']}: {clipped(item['before'])} → {clipped(item['after'])}")
     print(
         f"{report['died']} of {report['tried']} mutants died: {report['kill_rate']:.1%}"
         f" ({report['equivalent']} equivalent left out; {report['all']} can be made; seed {report['seed']};"

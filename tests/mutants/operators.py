@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-__all__ = ["OPERATORS", "Mutant", "mutants_of"]
+__all__ = ["OPERATORS", "Mutant", "clipped", "mutants_of"]
 
 #: Names of the operators, as reports and the list of equivalent mutants spell them.
 OPERATORS: Final = (
@@ -85,7 +85,12 @@ class Mutant:
         return source[: self.start] + self.after.encode() + source[self.stop :]
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}: {self.operator}: {self.change}"
+        return f"{self.file}:{self.line}: {self.operator}: {clipped(self.before)} → {clipped(self.after)}"
+
+
+def clipped(text: str) -> str:
+    """At most so much that it fits a line of a report: the beginning and the end."""
+    return text if len(text) <= 120 else f"{text[:80]} … {text[-35:]}"
 
 
 def mutants_of(source: bytes, file: str) -> list[Mutant]:

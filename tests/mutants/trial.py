@@ -22,13 +22,14 @@ __all__ = ["HOUSE", "SuiteIsRed", "Trial", "Verdict", "judges_of"]
 HOUSE: Final = Path(__file__).parents[2]
 WORKER: Final = Path(__file__).with_name("worker.py")
 
-#: Files of tests that take seconds; they go last.
+#: Behind the file that mirrors the mutated one: first what looks at everything in little time, last what takes seconds.
+WIDE: Final = ("test_vectors.py", "test_connection.py")
 SLOW: Final = (
-    "test_raw.py",
-    "test_walk.py",
     "test_connect.py",
     "test_framer.py",
     "test_dispatch.py",
+    "test_raw.py",
+    "test_walk.py",
     "test_machine.py",
 )
 
@@ -63,7 +64,12 @@ def judges_of(file: str, root: Path = HOUSE) -> list[str]:
     if not rooms:
         return [f"tests/{mirror}"]  # beside it lie the tests of everything
     found = [path.relative_to(root) for path in Path(root, "tests", *rooms).glob("test_*.py")]
-    found.sort(key=lambda path: (path.name != mirror, path.name in SLOW and SLOW.index(path.name) + 1, path.name))
+
+    def turn(path: Path) -> tuple[bool, bool, int, str]:
+        slow = SLOW.index(path.name) + 1 if path.name in SLOW else 0
+        return path.name != mirror, path.name not in WIDE, slow, path.name
+
+    found.sort(key=turn)
     return [path.as_posix() for path in found]
 
 
