@@ -138,7 +138,7 @@ class ServerHandshake:
         headers = request.headers
         if request.method != "GET" or header(headers, "upgrade") is None:
             return self._bad(400, "this port speaks WebSocket: a GET with 'Upgrade: websocket' is expected")
-        if request.version < "1.1":
+        if request.version != "1.1":  # of no other version h11 has looked at the Host
             return self._bad(400, "a WebSocket needs HTTP/1.1")
         doubled = _doubled(headers, _SINGLE)
         if doubled:

@@ -273,6 +273,7 @@ def spaced(spaces: int) -> bytes:
         pytest.param(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", 400, "a GET with", id="plain request"),
         pytest.param(request(Upgrade="h2c"), 400, "Upgrade: websocket", id="other upgrade"),
         pytest.param(request("GET / HTTP/1.0"), 400, "HTTP/1.1", id="http 1.0"),
+        pytest.param(request("GET / HTTP/2.1", Host=None), 400, "HTTP/1.1", id="http 2.1 without host"),
         pytest.param(request(Connection="close"), 400, "Connection: Upgrade", id="connection"),
         pytest.param(request(Connection="\xfcpgrade"), 400, "not ASCII", id="connection no ascii"),
         pytest.param(request(Sec_WebSocket_Protocol="\xfc"), 400, "not ASCII", id="subprotocol no ascii"),
