@@ -27,6 +27,8 @@ COMMANDS: Final = {
     "pub": "publish messages",
     "sub": "subscribe and print what arrives",
     "explain": "say what any bytes are, field by field, and which rule they break",
+    "fuzz": "fuzz MQTT decoders, of this package or of others",
+    "corpus": "write seeds for fuzzers as files",
 }
 
 _EXAMPLES: Final = """\

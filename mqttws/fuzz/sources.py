@@ -107,6 +107,8 @@ class Source(ABC):
     def shuffled(self, items: Iterable[T]) -> list[T]:
         """These in any order; the simplest is their own."""
         rest = list(items)
+        if len(rest) < 2 or not self.boolean():
+            return rest
         return [rest.pop(self.draw(len(rest) - 1)) for _ in range(len(rest))]
 
 

@@ -1,0 +1,171 @@
+"""A decoder in any language, behind a command and one line each way.
+
+Input: the packet in hexadecimal, a line each. Output, a line for each line of input:
+
+* ``ok`` or ``ok {"type": "PUBLISH", "topic": "a", …}``: it is a packet; of the fields those count that are there, in
+  the words of the vectors (:func:`mqttws.conformance.fields.fields_of`).
+* ``error some words``: it is refused.
+* ``unsupported``: such packets are not read at all.
+* ``crash some words``: an exception that is no refusal, where the process lives on. Ending counts as the same.
+
+A process is started for each version and sender, and asked about a PINGREQ or PINGRESP before all else. It gets
+``{version}`` (4 or 5) and ``{sender}`` (client, server) filled into its arguments, and ``MQTTWS_VERSION`` and
+``MQTTWS_SENDER`` in its environment. One that ends or does not answer in time is started again.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import subprocess
+import threading
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from tempfile import TemporaryFile
+from typing import IO, Final
+
+from mqttws.fuzz.adapters.verdict import Answer, DecoderUnusable, Verdict
+from mqttws.vocabulary import Role
+
+__all__ = ["CommandDecoder", "read_answer"]
+
+#: Characters of one line of output that are read.
+_LONGEST_LINE: Final = 16 * 2**20
+#: Seconds for the first answer: interpreters take their time.
+_START: Final = 30.0
+#: What a process is asked first, to see that it is there: a PINGREQ or PINGRESP.
+_PROBES: Final = {Role.CLIENT: b"c000", Role.SERVER: b"d000"}
+
+
+class _Process:
+    """One running decoder. A thread of its own waits for its lines, so that we need not."""
+
+    def __init__(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
+        self.errors: IO[bytes] = TemporaryFile()  # noqa: SIM115 - closed in end()
+        try:
+            self._process = subprocess.Popen(  # noqa: S603 - the user's own command, without a shell
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self.errors,
+                env={**os.environ, **environment},
+            )
+        except OSError as error:
+            self.errors.close()
+            raise DecoderUnusable(f"cannot run {command[0]}: {error.strerror or error}") from None
+        self._lines: queue.Queue[bytes] = queue.Queue()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        with self._process.stdout as output:
+            while line := output.readline(_LONGEST_LINE):
+                self._lines.put(line)
+        self._lines.put(b"")
+
+    def ask(self, line: bytes, limit: float) -> bytes | None:
+        """Its next line; empty when it has ended, None when there is none within ``limit`` seconds."""
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(line + b"\n")
+            self._process.stdin.flush()
+        except OSError:
+            return b""
+        try:
+            return self._lines.get(timeout=limit)
+        except queue.Empty:
+            return None
+
+    def end(self) -> str:
+        """Stop it; its exit status and the end of what it wrote to standard error."""
+        process = self._process
+        if not self._ends_by_itself():
+            process.kill()
+        status = process.wait()
+        self._reader.join()
+        self.errors.seek(max(0, self.errors.seek(0, os.SEEK_END) - 2_000))
+        said = self.errors.read().decode("utf-8", "replace").strip().splitlines()
+        self.errors.close()
+        return f"exit status {status}" + (f": {said[-1]}" if said else "")
+
+    def _ends_by_itself(self) -> bool:
+        """Whether it ends when its input does."""
+        assert self._process.stdin is not None
+        with suppress(OSError):
+            self._process.stdin.close()
+        try:
+            self._process.wait(timeout=1.0)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
+
+class CommandDecoder:
+    """A decoder behind a command. ``limit`` is in seconds for each packet; ``environment`` is added to ours."""
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        *,
+        name: str,
+        limit: float = 5.0,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        self.name = name
+        self._command = tuple(command)
+        self._environment = dict(environment or {})
+        self._limit = limit
+        self._running: dict[tuple[int, Role], _Process] = {}
+
+    def decode(self, data: bytes, version: int, sender: Role) -> Answer:
+        """Ask the process for this version and sender; it is started where it is not running."""
+        key = (version, sender)
+        process = self._running.get(key)
+        if process is None:
+            process = self._running[key] = self._start(version, sender)
+        line = process.ask(data.hex().encode(), self._limit)
+        if line:
+            return read_answer(line, self.name)
+        del self._running[key]
+        how = process.end()
+        if line is None:
+            return Answer(Verdict.HUNG, f"no answer within {self._limit:g} seconds")
+        return Answer(Verdict.CRASHED, how)
+
+    def _start(self, version: int, sender: Role) -> _Process:
+        filled = [part.replace("{version}", str(version)).replace("{sender}", sender.value) for part in self._command]
+        variables = {"MQTTWS_VERSION": str(version), "MQTTWS_SENDER": sender.value}
+        process = _Process(filled, self._environment | variables)
+        line = process.ask(_PROBES[sender], max(self._limit, _START))
+        if not line:
+            how = process.end()
+            raise DecoderUnusable(f"{self.name} gives no answer" if line is None else f"{self.name}: {how}")
+        read_answer(line, self.name)
+        return process
+
+    def close(self) -> None:
+        """End the processes."""
+        for process in self._running.values():
+            process.end()
+        self._running.clear()
+
+
+def read_answer(line: bytes, name: str) -> Answer:
+    """What a line of output means. Raises :class:`DecoderUnusable` for a line that means nothing."""
+    text = line.decode("utf-8", "replace").strip()
+    word, _, rest = text.partition(" ")
+    if word == "ok":
+        try:
+            fields = json.loads(rest) if rest else None
+        except ValueError as error:
+            raise DecoderUnusable(f"{name}: what follows 'ok' is no JSON: {error}") from None
+        return Answer(Verdict.ACCEPTED, fields=fields if isinstance(fields, dict) else None)
+    if word == "error":
+        return Answer(Verdict.REFUSED, rest)
+    if word == "unsupported":
+        return Answer(Verdict.UNSUPPORTED, rest)
+    if word == "crash":
+        return Answer(Verdict.CRASHED, rest)
+    raise DecoderUnusable(f"{name} said {text[:80]!r}; a line begins with ok, error, unsupported or crash")
