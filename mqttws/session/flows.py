@@ -157,7 +157,6 @@ class Outgoing:
 
     def clear(self) -> tuple[Publish, ...]:
         """Forget everything and say which messages were under way."""
-        self.forget_requests()
         lost = tuple(item.publish for item in self._exchanges.values() if item.publish is not None)
         self._exchanges.clear()
         self._resend.clear()

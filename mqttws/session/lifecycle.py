@@ -206,7 +206,6 @@ class Lifecycle:
         self._greet(packet, ProtocolVersion(packet.version))
         self._writer.limits = Limits.announced_in(packet)
         self._writer.terse = packet.properties.get("request_problem_information", 1) == 0
-        self._framer.maximum_packet_size = self._maximum_packet_size
         self._events.append(packet)
 
     def _on_connack(self, packet: ConnAck) -> None:
