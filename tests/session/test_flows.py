@@ -1,0 +1,67 @@
+"""The ledgers of Packet Identifiers: what counts, what does not, and what is forgotten with a Session."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from mqttws.codec import ConnAck, Connect, Publish, PubRec, SubAck, Subscribe, Subscription, encode
+from mqttws.session import Connection, Session, SessionBegan, SessionStarted, SessionState
+from mqttws.vocabulary import QoS, Role
+from tests.pair import Pair, publishes
+
+KEEP: Any = {"session_expiry_interval": 30}
+
+
+def back_without_session(session: Session, **announced: Any) -> Connection:
+    """A Client that has come back, and whose Server has lost the Session."""
+    said: Any = announced
+    client = Connection(Role.CLIENT, session=session)
+    client.send(Connect(client_id="c", clean_start=False, properties=said), 0)
+    client.data_to_send(0)
+    client.receive_data(encode(ConnAck(False)), 0)
+    return client
+
+
+def test_a_request_uses_an_identifier_but_neither_quota_nor_store() -> None:
+    session = Session(durable=True)
+    pair = Pair(client_session=session).connect(Connect(client_id="c", properties=KEEP))
+    assert pair.client.changes() == [SessionBegan()]
+    pair.client.committed()
+    pair.send(Subscribe(0, [Subscription("a")]))
+    assert (len(session.outgoing), pair.client.send_quota) == (0, 65_535)
+    pair.send(SubAck(1, [0]), Role.SERVER)
+    assert (len(session.outgoing), pair.client.send_quota) == (0, 65_535)
+    assert pair.client.changes() == []
+
+
+def test_a_request_is_no_message_that_a_lost_session_took_along() -> None:
+    session = Session()
+    pair = Pair(client_session=session).connect(Connect(client_id="c", properties=KEEP))
+    pair.client.send(Subscribe(0, [Subscription("a")]), 0)
+    client = back_without_session(session)
+    assert client.events()[1:] == [SessionStarted(())]
+    assert session.outgoing.get(1) is None
+
+
+@pytest.mark.parametrize("qos", [QoS.AT_LEAST_ONCE, QoS.EXACTLY_ONCE])
+def test_what_a_lost_session_had_received_does_not_count_against_receive_maximum(qos: QoS) -> None:
+    session = Session()
+    pair = Pair(client_session=session).connect(Connect(client_id="c", properties=KEEP))
+    pair.client.receive_data(encode(Publish("a", b"old", qos, packet_id=1)), 0)
+    assert len(session.incoming) == 1
+    client = back_without_session(session, receive_maximum=1)
+    client.receive_data(encode(Publish("a", b"new", qos, packet_id=1)), 0)
+    assert [message.payload for message in publishes(client.events())] == [b"new"]
+    assert (len(session.incoming), client.closed) == (1, False)
+
+
+def test_what_a_store_remembers_as_taken_over_is_answered_without_a_word() -> None:
+    client = Connection(Role.CLIENT, session=Session(SessionState(incoming={1})))
+    client.send(Connect(client_id="c", clean_start=False), 0)
+    client.data_to_send(0)
+    client.receive_data(encode(ConnAck(True)), 0)
+    client.receive_data(encode(Publish("a", b"", QoS.EXACTLY_ONCE, dup=True, packet_id=1)), 0)
+    assert client.data_to_send(0) == encode(PubRec(1))
+    assert publishes(client.events()) == []

@@ -1,0 +1,32 @@
+"""Explanations in packets: who may give them, and which of them go when there is no room."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from mqttws.codec import Connect, PubAck, Publish, SubAck, Subscribe, Subscription, encode
+from mqttws.vocabulary import QoS, Role
+from tests.pair import Pair, publishes
+
+WORDS: Any = {"reason_string": "x" * 20, "user_property": [("k", "v" * 20)]}
+
+
+def test_only_so_much_is_left_out_as_does_not_fit() -> None:
+    limits: Any = {"maximum_packet_size": 40}
+    pair = Pair().connect(Connect(client_id="c", properties=limits))
+    pair.send(Subscribe(0, [Subscription("a")]))
+    pair.send(SubAck(1, [0x87], WORDS), Role.SERVER)
+    shorter: Any = {"reason_string": "x" * 20}
+    assert pair.client_events() == [SubAck(1, [0x87], shorter)]
+
+
+@pytest.mark.parametrize("asked", [0, 1])
+def test_a_client_explains_itself_whatever_it_wants_to_hear(asked: int) -> None:
+    quiet: Any = {"request_problem_information": asked}
+    pair = Pair().connect(Connect(client_id="c", properties=quiet))
+    pair.client.receive_data(encode(Publish("a", b"", QoS.AT_LEAST_ONCE, packet_id=1)), 0)
+    [message] = publishes(pair.client.events())
+    pair.client.acknowledge(message, 0x87, WORDS)
+    assert pair.client.data_to_send(0) == encode(PubAck(1, 0x87, WORDS))
