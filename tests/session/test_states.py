@@ -52,6 +52,30 @@ def test_statements_cited_exist_in_the_version_in_force(
     assert caught.value.statement in {None, *(item["id"] for item in statements(version))}
 
 
+@pytest.mark.parametrize(
+    ("role", "state", "packet", "by_version"),
+    [
+        (Role.CLIENT, State.GREETING, PacketType.PUBLISH, ("MQTT-3.1.0-1", "MQTT-3.1.0-1")),
+        (Role.CLIENT, State.EAGER, PacketType.CONNECT, ("MQTT-3.1.0-2", "MQTT-3.1.0-2")),
+        (Role.CLIENT, State.OPEN, PacketType.CONNECT, ("MQTT-3.1.0-2", "MQTT-3.1.0-2")),
+        (Role.CLIENT, State.AUTHENTICATING, PacketType.CONNECT, ("MQTT-3.1.0-2", None)),
+        (Role.CLIENT, State.AUTHENTICATING, PacketType.PUBLISH, ("MQTT-3.1.2-30", None)),
+        (Role.CLIENT, State.CLOSED, PacketType.PUBLISH, ("MQTT-3.14.4-1", "MQTT-3.14.4-2")),
+        (Role.SERVER, State.ANSWERING, PacketType.PUBLISH, ("MQTT-3.2.0-1", "MQTT-3.2.0-1")),
+        (Role.SERVER, State.ANSWERING, PacketType.DISCONNECT, ("MQTT-3.14.0-1", None)),
+        (Role.SERVER, State.OPEN, PacketType.CONNACK, ("MQTT-3.2.0-2", None)),
+        (Role.SERVER, State.OPEN, PacketType.SUBSCRIBE, (None, None)),
+    ],
+)
+def test_what_comes_at_the_wrong_time_breaks_this_statement(
+    role: Role, state: State, packet: PacketType, by_version: tuple[str | None, str | None]
+) -> None:
+    for version, statement in zip((ProtocolVersion.V5, ProtocolVersion.V3_1_1), by_version, strict=True):
+        with pytest.raises(LocalProtocolError) as caught:
+            table_in(role, state, version).check(role, packet)
+        assert caught.value.statement == statement
+
+
 def test_connect_and_connack_move_both_ends() -> None:
     table = StateTable()
     table.advance(Role.CLIENT, PacketType.CONNECT)
