@@ -47,6 +47,17 @@ def _about(error: RemoteProtocolError | None) -> Any:
     return error and (type(error), error.message, error.reason_code, error.statement, error.offset, error.field)
 
 
+@pytest.mark.parametrize("size", [1, 4, 9])
+def test_pieces_may_come_before_anybody_asks_for_packets(size: int) -> None:
+    sent: list[Packet] = [PubAck(1), Publish("a", b"hi"), PingReq()]
+    stream = b"".join(encode(packet) for packet in sent)
+    framer = Framer(5)
+    for start in range(0, len(stream), size):
+        framer.receive_data(stream[start : start + size])
+    assert framer.pending == len(stream)
+    assert list(framer.packets()) == sent
+
+
 @pytest.mark.parametrize(("version", "sender"), [(4, Role.SERVER), (5, Role.CLIENT), (5, Role.SERVER)])
 def test_any_pieces_give_the_same_packets(version: int, sender: Role) -> None:
     @settings(max_examples=50)
