@@ -70,6 +70,12 @@ def test_a_true_length_is_not_kept_and_a_lie_is() -> None:
         RawPacket.parse(b"")
 
 
+@pytest.mark.parametrize("behind", ["", "01", "ff01"])
+def test_a_length_that_does_not_end_has_four_bytes(behind: str) -> None:
+    packet = RawPacket.parse(bytes.fromhex("30 ff ff ff ff" + behind))
+    assert packet == RawPacket(0x30, bytes.fromhex(behind), b"\xff\xff\xff\xff")
+
+
 def test_a_raw_packet_says_what_it_claims_to_be() -> None:
     assert RawPacket(0x3F).packet_type is PacketType.PUBLISH
     assert RawPacket(0x0F).packet_type is None

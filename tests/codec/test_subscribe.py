@@ -79,6 +79,21 @@ def test_what_the_standard_forbids_is_refused(
     assert (error.field, error.statement, error.reason_code) == (field, statement, code)
 
 
+@pytest.mark.parametrize(
+    ("version", "wire", "offset"),
+    [
+        (5, "82 08 0001 00 0002 612b 00", 7),
+        (4, "82 07 0001 0002 612b 00", 6),
+        (4, "a2 06 0001 0002 2361", 6),
+        (5, "82 07 0001 00 0001 ff 00", 7),
+        (5, "82 07 0001 00 0001 61 c0", 8),
+        (4, "82 0a 0001 0001 61 00 0001 62 03", 11),
+    ],
+)
+def test_a_fault_says_where_it_is(version: int, wire: str, offset: int) -> None:
+    assert fault_of(wire, version).offset == offset
+
+
 _BAD_QOS: Any = 3
 _BAD_HANDLING: Any = 3
 
