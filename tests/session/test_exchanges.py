@@ -95,13 +95,14 @@ def test_a_second_acknowledgement_changes_nothing() -> None:
 
 
 @pytest.mark.parametrize("qos", [ONCE, TWICE])
-def test_a_refusal_reaches_the_sender_with_its_words(qos: QoS) -> None:
+@pytest.mark.parametrize("code", [0x80, 0x87])
+def test_a_refusal_reaches_the_sender_with_its_words(qos: QoS, code: int) -> None:
     pair = connected()
     sent = pair.send(Publish("a", b"", qos))
     [message] = publishes(pair.server_events())
-    pair.server.acknowledge(message, 0x87, {"reason_string": "no role"})
+    pair.server.acknowledge(message, code, {"reason_string": "no role"})
     pair.run()
-    assert pair.client_events() == [Delivered(1, 0x87, {"reason_string": "no role"}, sent)]  # type: ignore[arg-type]
+    assert pair.client_events() == [Delivered(1, code, {"reason_string": "no role"}, sent)]  # type: ignore[arg-type]
     assert pair.server.session.incoming.remembered == 0
 
 
