@@ -52,7 +52,7 @@ def tried(mutants: Sequence[Mutant], jobs: int) -> list[Verdict]:
     """All verdicts, in the order of the mutants; progress goes to standard error."""
     with ExitStack() as stack:
         trials: queue.SimpleQueue[Trial] = queue.SimpleQueue()
-        for _ in range(jobs):
+        for _ in range(min(jobs, len(mutants))):
             trials.put(stack.enter_context(Trial.opened()))
 
         def judge(mutant: Mutant) -> Verdict:
