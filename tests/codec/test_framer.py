@@ -47,6 +47,19 @@ def _about(error: RemoteProtocolError | None) -> Any:
     return error and (type(error), error.message, error.reason_code, error.statement, error.offset, error.field)
 
 
+@pytest.mark.parametrize("before", [b"", encode(PingReq())])
+@pytest.mark.parametrize("behind", [b"", encode(PingReq())])
+def test_a_length_with_a_byte_that_adds_nothing_is_malformed_in_5_0_wherever_it_stands(
+    before: bytes, behind: bytes
+) -> None:
+    stream = before + bytes.fromhex("c0 80 00") + behind
+    packets_before, error = _feed(Framer(5), [stream])
+    assert packets_before == [PingReq()] * (len(before) // 2)
+    assert isinstance(error, MalformedPacket)
+    assert error.statement == "MQTT-1.5.5-1"
+    assert _feed(Framer(4), [stream]) == ([PingReq()] * (1 + len(before + behind) // 2), None)
+
+
 @pytest.mark.parametrize("size", [1, 4, 9])
 def test_pieces_may_come_before_anybody_asks_for_packets(size: int) -> None:
     sent: list[Packet] = [PubAck(1), Publish("a", b"hi"), PingReq()]

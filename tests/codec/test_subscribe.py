@@ -68,6 +68,7 @@ def test_what_we_write_we_read(strategy: Any, version: int) -> None:
         (5, "a2 03 0001 00", "topic_filters", "MQTT-3.10.3-2", 0x82),
         (4, "a2 02 0001", "topic_filters", "MQTT-3.10.3-2", 0x82),
         (5, "a2 06 0001 00 0001 ff", "topic_filters", "MQTT-3.10.3-1", 0x81),
+        (5, "a2 06 0001 00 0001 00", "topic_filters", "MQTT-4.7.3-2", 0x81),
         (4, "a2 05 0000 0001 61", "packet_id", "MQTT-2.3.1-1", 0x82),
         (4, "a2 06 0001 0002 2361", "topic_filters", "MQTT-4.7.1-2", 0x8F),
     ],
