@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mqttws.codec import ConnAck, Connect, Publish, PubRec, SubAck, Subscribe, Subscription, encode
+from mqttws.codec import ConnAck, Connect, PubAck, Publish, PubRec, SubAck, Subscribe, Subscription, encode
 from mqttws.session import Connection, Session, SessionBegan, SessionStarted, SessionState
 from mqttws.vocabulary import QoS, Role
 from tests.pair import Pair, publishes
@@ -65,3 +65,14 @@ def test_what_a_store_remembers_as_taken_over_is_answered_without_a_word() -> No
     client.receive_data(encode(Publish("a", b"", QoS.EXACTLY_ONCE, dup=True, packet_id=1)), 0)
     assert client.data_to_send(0) == encode(PubRec(1))
     assert publishes(client.events()) == []
+
+
+def test_a_qos_1_message_that_came_in_leaves_nothing_to_store() -> None:
+    session = Session(durable=True)
+    pair = Pair(client_session=session).connect(Connect(client_id="c", properties=KEEP))
+    assert pair.client.changes() == [SessionBegan()]
+    pair.client.committed()
+    pair.client.receive_data(encode(Publish("a", b"", QoS.AT_LEAST_ONCE, packet_id=1)), 0)
+    pair.client.acknowledge(publishes(pair.client.events())[0])
+    assert pair.client.changes() == []
+    assert pair.client.data_to_send(0) == encode(PubAck(1))

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from mqttws.codec import ConnAck, Connect, Publish, encode
+from mqttws.codec import Auth, ConnAck, Connect, Disconnect, Packet, PingReq, Publish, encode
+from mqttws.errors import LocalProtocolError
 from mqttws.session import Closed, Connection, Session
 from mqttws.vocabulary import ReasonCode, Role
 from tests.pair import Pair, publishes
@@ -58,3 +59,28 @@ def test_an_answered_connect_takes_no_other_size_than_the_one_set() -> None:
     closed = server.events()[-1]
     assert isinstance(closed, Closed)
     assert closed.error.reason_code is ReasonCode.PACKET_TOO_LARGE  # type: ignore[union-attr]
+
+
+def test_a_server_that_nobody_has_spoken_to_says_nothing() -> None:
+    server = Connection(Role.SERVER)
+    for packet in (ConnAck(), Publish("a"), Disconnect()):
+        with pytest.raises(LocalProtocolError, match="while SILENT"):
+            server.send(packet, 0)
+    assert server.data_to_send(0) == b""
+
+
+@pytest.mark.parametrize("answer", [ConnAck(), ConnAck(False, ReasonCode.BANNED)])
+def test_connect_and_both_answers_are_given_back_as_they_were_sent(answer: ConnAck) -> None:
+    client, server = Connection(Role.CLIENT), Connection(Role.SERVER)
+    connect = Connect(client_id="c")
+    assert client.send(connect, 0) == connect
+    server.receive_data(client.data_to_send(0), 0)
+    assert server.send(answer, 0) == answer
+
+
+def test_what_is_sent_later_is_given_back_too() -> None:
+    method: Any = {"authentication_method": "m"}
+    pair = Pair().connect(Connect(client_id="c", properties=method), ConnAck(properties=method))
+    later: list[Packet] = [PingReq(), Auth(ReasonCode.RE_AUTHENTICATE, method), Disconnect()]
+    for packet in later:
+        assert pair.client.send(packet, 0) == packet

@@ -17,6 +17,26 @@ EVERYTHING = [
 ]
 
 
+def test_each_end_has_these_states_and_moves_through_them() -> None:
+    closing = {PacketType.DISCONNECT: State.CLOSED}
+    both = (PacketType.PUBLISH, PacketType.PUBACK, PacketType.PUBREC, PacketType.PUBREL, PacketType.PUBCOMP)
+    client = (*both, PacketType.SUBSCRIBE, PacketType.UNSUBSCRIBE, PacketType.PINGREQ)
+    server = (*both, PacketType.SUBACK, PacketType.UNSUBACK, PacketType.PINGRESP, PacketType.AUTH)
+    assert TRANSITIONS[Role.CLIENT] == {
+        State.GREETING: {PacketType.CONNECT: State.EAGER},
+        State.EAGER: {**dict.fromkeys(client, State.EAGER), **closing},
+        State.AUTHENTICATING: {PacketType.AUTH: State.AUTHENTICATING, **closing},
+        State.OPEN: {**dict.fromkeys((*client, PacketType.AUTH), State.OPEN), **closing},
+        State.CLOSED: {},
+    }
+    assert TRANSITIONS[Role.SERVER] == {
+        State.SILENT: {},
+        State.ANSWERING: {PacketType.CONNACK: State.OPEN, PacketType.AUTH: State.ANSWERING},
+        State.OPEN: {**dict.fromkeys(server, State.OPEN), **closing},
+        State.CLOSED: {},
+    }
+
+
 def table_in(role: Role, state: State, version: ProtocolVersion = ProtocolVersion.V5) -> StateTable:
     table = StateTable()
     table.version = version

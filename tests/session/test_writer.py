@@ -6,7 +6,18 @@ from typing import Any
 
 import pytest
 
-from mqttws.codec import Connect, PubAck, Publish, SubAck, Subscribe, Subscription, encode
+from mqttws.codec import (
+    ConnAck,
+    Connect,
+    PubAck,
+    Publish,
+    SubAck,
+    Subscribe,
+    Subscription,
+    Unsubscribe,
+    encode,
+)
+from mqttws.errors import LocalProtocolError
 from mqttws.vocabulary import QoS, Role
 from tests.pair import Pair, publishes
 
@@ -30,3 +41,20 @@ def test_a_client_explains_itself_whatever_it_wants_to_hear(asked: int) -> None:
     [message] = publishes(pair.client.events())
     pair.client.acknowledge(message, 0x87, WORDS)
     assert pair.client.data_to_send(0) == encode(PubAck(1, 0x87, WORDS))
+
+
+@pytest.mark.parametrize(
+    "packet",
+    [
+        Publish("a", properties={"user_property": WORDS["user_property"]}),
+        Subscribe(0, [Subscription("a")], {"user_property": WORDS["user_property"]}),
+        Unsubscribe(0, ["a"], {"user_property": WORDS["user_property"]}),
+    ],
+    ids=lambda packet: type(packet).__name__,
+)
+def test_what_the_application_says_is_never_left_out(packet: Any) -> None:
+    small: Any = {"maximum_packet_size": 25}
+    pair = Pair().connect(connack=ConnAck(properties=small))
+    with pytest.raises(LocalProtocolError, match="Maximum Packet Size is 25"):
+        pair.client.send(packet, 0)
+    assert pair.client.data_to_send(0) == b""
