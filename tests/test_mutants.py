@@ -66,6 +66,7 @@ SILENT = [
     pytest.param("assert a is not None", id="assert"),
     pytest.param("__all__ = ['a', 'b']\n__slots__ = ('a', 'b')", id="names"),
     pytest.param("def __repr__(self): return 'a'", id="repr"),
+    pytest.param("@overload\ndef f(a=5): ...", id="overload"),
     pytest.param("from a import b", id="import"),
     pytest.param("x = f'{a + 1}{b}'", id="f-string"),
     pytest.param("x = 'runs past the end'", id="message"),
@@ -122,11 +123,10 @@ class TestEquivalents:
         assert len(entry.reason.split()) > 3
 
     def test_they_are_left_out_and_counted(self) -> None:
-        for file in {entry.file for entry in EQUIVALENTS}:
-            known = sum(reason_of(mutant) is not None for mutant in all_of(file))
-            alive, equivalent, everything = gathered([file], None, 0)
-            assert equivalent == known > 0
-            assert len(alive) == everything - equivalent
+        alive, equivalent, everything = gathered(["mqttws/session/outbox.py"], None, 0)
+        assert equivalent == sum(entry.file == "mqttws/session/outbox.py" for entry in EQUIVALENTS) > 0
+        assert len(alive) == everything - equivalent
+        assert all(reason_of(mutant) is None for mutant in alive)
 
 
 def all_of(file: str) -> list[Mutant]:

@@ -41,6 +41,14 @@ EQUIVALENTS: Final[tuple[Equivalent, ...]] = (
         "stands behind stop != end, so the two are never equal here",
     ),
     Equivalent(
+        "mqttws/codec/dispatch.py",
+        "_other_length",
+        "if size > claimed:",
+        "boundary",
+        "size > claimed → (size >= claimed)",
+        "is called only where the two differ",
+    ),
+    Equivalent(
         "mqttws/codec/framer.py",
         "Framer._next",
         "if length >= 0x80:",

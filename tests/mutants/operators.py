@@ -1,8 +1,8 @@
 """What can be spoiled in a Python file: a list of operators over its syntax tree, each giving small changed texts.
 
-Left alone, because no test of behaviour should notice: docstrings, annotations and type aliases, decorators, ``assert``
-(it speaks to the type checker), ``__all__``, ``__slots__``, ``__repr__`` and ``__str__``, imports, f-strings, and
-strings with a blank in them, which are messages. Words without a blank are facts: field names, statement ids.
+Left alone, because no test of behaviour should notice: docstrings, annotations and type aliases, overloads, decorators,
+``assert`` (it speaks to the type checker), ``__all__``, ``__slots__``, ``__repr__`` and ``__str__``, imports, f-strings,
+and strings with a blank in them, which are messages. Words without a blank are facts: field names, statement ids.
 """
 
 from __future__ import annotations
@@ -132,6 +132,8 @@ def _is_silent(node: ast.AST) -> bool:
     """Whether nothing below a node is behaviour."""
     match node:
         case ast.Import() | ast.ImportFrom() | ast.Assert() | ast.JoinedStr() | ast.Expr(ast.Constant()):
+            return True
+        case ast.FunctionDef(decorator_list=[ast.Name("overload")]):
             return True
         case ast.FunctionDef(name=name):
             return name in _SILENT_FUNCTIONS
