@@ -1,8 +1,9 @@
 """What can be spoiled in a Python file: a list of operators over its syntax tree, each giving small changed texts.
 
 Left alone, because no test of behaviour should notice: docstrings, annotations and type aliases, overloads, decorators,
-``assert`` (it speaks to the type checker), ``__all__``, ``__slots__``, ``__repr__`` and ``__str__``, imports, f-strings,
-and strings with a blank in them, which are messages. Words without a blank are facts: field names, statement ids.
+``assert`` (it speaks to the type checker), ``__all__``, ``__slots__``, ``__repr__`` and ``__str__``, imports,
+f-strings, and strings with a blank in them, which are messages. Words without a blank are facts: field names,
+statement ids.
 """
 
 from __future__ import annotations
