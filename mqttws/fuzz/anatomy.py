@@ -12,7 +12,7 @@ from typing import Final, TypeAlias
 
 from mqttws.codec.layout import LAYOUTS, Field
 from mqttws.codec.primitives import read_varint, varint
-from mqttws.codec.properties import TABLE, Place, Property, WireType
+from mqttws.codec.properties import TABLE, Place, WireType
 from mqttws.vocabulary import PACKET_TYPES, PacketType, Role
 
 __all__ = ["Anatomy", "Part", "PropertyList", "PropertyPart", "take_apart"]
@@ -62,11 +62,6 @@ class PropertyPart:
     identifier: bytes
     name: str
     values: list[Part]
-
-    @property
-    def row(self) -> Property:
-        """What the table says about it."""
-        return _ROWS[self.identifier[0]]
 
     def encode(self) -> bytes:
         """The bytes on the wire."""

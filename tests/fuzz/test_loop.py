@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 
 import pytest
@@ -72,6 +73,20 @@ def test_a_limit_is_of_time_or_of_work() -> None:
         time.sleep(10)
     with time_limit(0.02, busy=True):
         time.sleep(0.05)  # waiting is no work
+
+
+def test_only_the_main_thread_has_a_timer() -> None:
+    ended: list[bool] = []
+
+    def work() -> None:
+        with time_limit(0.001):
+            time.sleep(0.05)
+        ended.append(True)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert ended == [True]
 
 
 def test_a_hang_is_not_swallowed_by_the_code_under_test() -> None:

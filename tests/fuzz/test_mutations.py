@@ -7,10 +7,10 @@ from collections import Counter
 import pytest
 from hypothesis import given, settings
 
-from mqttws.codec import Framer, decode, encode
+from mqttws.codec import Framer, Publish, decode, encode
 from mqttws.conformance import statements
 from mqttws.errors import RemoteProtocolError
-from mqttws.fuzz.grammar import packet
+from mqttws.fuzz.grammar import BUILDERS, packet, packet_types
 from mqttws.fuzz.mutations import MUTATIONS, Malformed, every, spoil
 from mqttws.fuzz.mutations.registry import BROKEN
 from mqttws.fuzz.sources import RandomSource, ReplaySource
@@ -33,10 +33,11 @@ def refusal(case: Malformed) -> RemoteProtocolError:
 @VERSIONS
 def test_every_mutation_of_every_packet_is_refused_for_its_reason(version: int) -> None:
     seen: Counter[str] = Counter()
-    for seed in range(500):
+    senders = (None, Role.CLIENT, Role.SERVER)
+    kinds = [(kind, sender) for sender in senders for kind in packet_types(version, sender)]
+    for seed, (kind, sender) in enumerate(kinds * 7):
         source = RandomSource(seed)
-        sender = source.choice((None, Role.CLIENT, Role.SERVER))
-        for case in every(source, encode(packet(source, version, sender), version), version, sender):
+        for case in every(source, encode(BUILDERS[kind](source, version, sender), version), version, sender):
             refusal(case)
             seen[case.mutation] += 1
     assert set(seen) == {mutation.name for mutation in MUTATIONS.values() if version in mutation.statements}
@@ -44,7 +45,7 @@ def test_every_mutation_of_every_packet_is_refused_for_its_reason(version: int) 
 
 @VERSIONS
 def test_strategies_give_the_same_promise(version: int) -> None:
-    @settings(max_examples=300)
+    @settings(max_examples=120)
     @given(malformed(version, debatable=True))
     def check(case: Malformed) -> None:
         refusal(case)
@@ -129,6 +130,11 @@ def test_direction_alone_can_be_the_fault() -> None:
     assert case is not None
     assert (case.data, case.sender) == (bytes.fromhex("c000"), Role.SERVER)
     assert refusal(case).field == "packet_type"
+
+
+def test_a_length_that_needs_all_four_bytes_cannot_be_padded() -> None:
+    data = encode(Publish("a", bytes(2_097_152)))
+    assert MUTATIONS["remaining-length-padded"](ReplaySource([]), data) is None
 
 
 def test_lengths_may_be_announced_in_five_bytes_or_padded() -> None:

@@ -14,7 +14,8 @@ from mqttws.codec import Connect, Framer, Publish, encode
 from mqttws.errors import RemoteProtocolError
 from mqttws.fuzz import targets
 from mqttws.fuzz.corpus import for_target, past_findings, seeds
-from mqttws.fuzz.sources import BytesSource
+from mqttws.fuzz.machine import conversation
+from mqttws.fuzz.sources import BytesSource, RandomSource
 from mqttws.fuzz.targets import TARGETS, codec, connection_server, framer, link_server
 from mqttws.fuzz.targets.link import HANDSHAKE, binary_frame
 from mqttws.fuzz.targets.packets import pieces_of
@@ -137,6 +138,17 @@ def test_packets_in_frames_reach_the_state_machine(role: Role, monkeypatch: pyte
     ping = b"\xd0\0" if role is Role.CLIENT else b"\xc0\0"
     TARGETS[f"link-{role.value}"](bytes((0, 1, 1)) + ping * 2)
     assert arrived[1:] == [b"\xd0", b"\0", b"\xd0", b"\0"] if role is Role.CLIENT else [b"\xc0", b"\0"] * 2
+
+
+@pytest.mark.parametrize("name", ["connection-client", "connection-server", "link-client", "link-server"])
+def test_whole_conversations_keep_the_promises(name: str) -> None:
+    wanted = Role.SERVER if name.endswith("client") else Role.CLIENT
+    for seed in range(60):
+        version = 4 + seed % 2
+        steps = conversation(RandomSource(seed), version, most=25)
+        said = b"".join(encode(packet, version) for sender, packet in steps if sender is wanted)
+        choices = bytes((0, 0, seed % 5)) if name.startswith("link") else bytes((5 - version, 0, 1, seed % 5))
+        TARGETS[name](choices + said)
 
 
 def test_all_targets_are_published() -> None:

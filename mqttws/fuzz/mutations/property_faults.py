@@ -38,10 +38,9 @@ def _content(wire_type: WireType, value: Any) -> bytes:
     return value if isinstance(value, bytes) else str(value).encode()
 
 
-def _list(source: Source, anatomy: Anatomy) -> PropertyList | None:
+def _list(source: Source, anatomy: Anatomy) -> PropertyList:
     full_form(anatomy)
-    lists = anatomy.lists()
-    return source.choice(lists) if lists else None
+    return source.choice(anatomy.lists())
 
 
 def _insert(source: Source, chosen: PropertyList, part: PropertyPart) -> None:
@@ -57,8 +56,6 @@ def _rows(place: Place, sender: Role | None) -> list[Property]:
 def property_twice(source: Source, anatomy: Anatomy) -> Breach | None:
     """The same property again, with the same or another value."""
     chosen = _list(source, anatomy)
-    if chosen is None:
-        return None
     rows = [row for row in _rows(chosen.place, anatomy.sender) if chosen.place not in row.many]
     if not rows:
         return None
@@ -79,11 +76,9 @@ def property_twice(source: Source, anatomy: Anatomy) -> Breach | None:
     versions=[5],
     packets=_WITH_PROPERTIES,
 )
-def property_not_allowed(source: Source, anatomy: Anatomy) -> Breach | None:
+def property_not_allowed(source: Source, anatomy: Anatomy) -> Breach:
     """A property, itself in order, that has no place in this packet."""
     chosen = _list(source, anatomy)
-    if chosen is None:
-        return None
     row = source.choice([row for row in TABLE if chosen.place not in row.senders])
     _insert(source, chosen, _part(row, property_value(source, row)))
     return BROKEN
@@ -96,11 +91,9 @@ def property_not_allowed(source: Source, anatomy: Anatomy) -> Breach | None:
     versions=[5],
     packets=_WITH_PROPERTIES,
 )
-def property_unknown(source: Source, anatomy: Anatomy) -> Breach | None:
+def property_unknown(source: Source, anatomy: Anatomy) -> Breach:
     """An identifier that belongs to no property, in one byte or more."""
     chosen = _list(source, anatomy)
-    if chosen is None:
-        return None
     identifier = source.choice(
         [*(bytes((byte,)) for byte in range(0x80) if byte not in _KNOWN), b"\x80\x01", b"\xff\x7f", b"\x81\x80\x01"]
     )
@@ -117,7 +110,7 @@ def property_unknown(source: Source, anatomy: Anatomy) -> Breach | None:
 def property_of_other_end(source: Source, anatomy: Anatomy) -> Breach | None:
     """A property that only the other end may put into this packet."""
     chosen = _list(source, anatomy)
-    if chosen is None or anatomy.sender is None:
+    if anatomy.sender is None:
         return None
     place, sender = chosen.place, anatomy.sender
     rows = [row for row in TABLE if place in row.senders and sender not in row.senders[place]]
@@ -138,8 +131,6 @@ def property_of_other_end(source: Source, anatomy: Anatomy) -> Breach | None:
 def property_out_of_range(source: Source, anatomy: Anatomy) -> Breach | None:
     """A number below the least or above the most that the property may have."""
     chosen = _list(source, anatomy)
-    if chosen is None:
-        return None
     bounded = [row for row in _rows(chosen.place, anatomy.sender) if row.least is not None or row.most is not None]
     if not bounded:
         return None

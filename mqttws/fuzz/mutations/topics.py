@@ -51,15 +51,8 @@ def topic_wildcard(source: Source, anatomy: Anatomy) -> Breach | None:
     return Breach(numbered(_WILDCARDS.get(part.name, "MQTT-4.7.0-1"), anatomy.version))
 
 
-def _filter(source: Source, anatomy: Anatomy) -> Part | None:
-    filters = [part for part in anatomy.texts() if part.name in ("topic_filter", "topic_filters")]
-    return source.choice(filters) if filters else None
-
-
-def _set_filter(source: Source, anatomy: Anatomy, filters: tuple[bytes, ...]) -> Breach | None:
-    part = _filter(source, anatomy)
-    if part is None:
-        return None
+def _set_filter(source: Source, anatomy: Anatomy, filters: tuple[bytes, ...]) -> Breach:
+    part = source.choice([part for part in anatomy.texts() if part.name in ("topic_filter", "topic_filters")])
     part.data = source.choice(filters)
     _allow_local(anatomy)
     return BROKEN
@@ -80,7 +73,7 @@ def _allow_local(anatomy: Anatomy) -> None:
     v3_1_1="MQTT-4.7.3-1",
     packets=_SUBSCRIPTIONS,
 )
-def filter_empty(source: Source, anatomy: Anatomy) -> Breach | None:
+def filter_empty(source: Source, anatomy: Anatomy) -> Breach:
     """An empty Topic Filter."""
     return _set_filter(source, anatomy, (b"",))
 
@@ -93,7 +86,7 @@ def filter_empty(source: Source, anatomy: Anatomy) -> Breach | None:
     v3_1_1="MQTT-4.7.1-2",
     packets=_SUBSCRIPTIONS,
 )
-def filter_hash(source: Source, anatomy: Anatomy) -> Breach | None:
+def filter_hash(source: Source, anatomy: Anatomy) -> Breach:
     """``#`` beside other characters of its level, or before the last one."""
     return _set_filter(source, anatomy, (b"a#", b"a/b#", b"#/a", b"a/#/b", b"##", b"#a", b"/a#/", b"#/"))
 
@@ -106,7 +99,7 @@ def filter_hash(source: Source, anatomy: Anatomy) -> Breach | None:
     v3_1_1="MQTT-4.7.1-3",
     packets=_SUBSCRIPTIONS,
 )
-def filter_plus(source: Source, anatomy: Anatomy) -> Breach | None:
+def filter_plus(source: Source, anatomy: Anatomy) -> Breach:
     """``+`` beside other characters of its level."""
     return _set_filter(source, anatomy, (b"a+", b"+a", b"a/b+/c", b"++", b"+/+a", b"a/+b/#"))
 
@@ -119,7 +112,7 @@ def filter_plus(source: Source, anatomy: Anatomy) -> Breach | None:
     versions=[5],
     packets=_SUBSCRIPTIONS,
 )
-def share_name_empty(source: Source, anatomy: Anatomy) -> Breach | None:
+def share_name_empty(source: Source, anatomy: Anatomy) -> Breach:
     """``$share//a``."""
     return _set_filter(source, anatomy, (b"$share//a", b"$share/", b"$share//", b"$share//#"))
 
@@ -132,7 +125,7 @@ def share_name_empty(source: Source, anatomy: Anatomy) -> Breach | None:
     versions=[5],
     packets=_SUBSCRIPTIONS,
 )
-def share_form(source: Source, anatomy: Anatomy) -> Breach | None:
+def share_form(source: Source, anatomy: Anatomy) -> Breach:
     """A wildcard in the share name, or no filter behind it."""
     return _set_filter(source, anatomy, (b"$share/a", b"$share/a/", b"$share/+/a", b"$share/a+/b", b"$share/g#/f"))
 
@@ -145,7 +138,7 @@ def share_form(source: Source, anatomy: Anatomy) -> Breach | None:
     versions=[5],
     packets=[_P.SUBSCRIBE],
 )
-def share_no_local(source: Source, anatomy: Anatomy) -> Breach | None:
+def share_no_local(source: Source, anatomy: Anatomy) -> Breach:
     """No Local on a shared subscription."""
     index = source.choice([index for index, part in enumerate(anatomy.parts) if part.name == "topic_filter"])
     wanted, options = anatomy.parts[index : index + 2]

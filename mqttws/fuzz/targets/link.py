@@ -46,11 +46,8 @@ def binary_frame(payload: bytes, *, masked: bool) -> bytes:
 
 def _answer(request: bytes) -> bytes:
     """The good answer to a client's request."""
-    key = request.partition(b"Sec-WebSocket-Key: ")[2].partition(b"\r\n")[0]
-    if not key:  # whatever the spelling of the name
-        key = request.lower().partition(b"sec-websocket-key: ")[2].partition(b"\r\n")[0]
-        start = request.lower().index(b"sec-websocket-key: ") + len(b"sec-websocket-key: ")
-        key = request[start : start + 24]
+    start = request.lower().index(b"sec-websocket-key: ") + len(b"sec-websocket-key: ")
+    key = request[start : start + 24]
     accept = b64encode(sha1(key + _GUID, usedforsecurity=False).digest())
     return (
         b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
