@@ -28,6 +28,7 @@ examples:
   mqttws explain 30 05 00 01 61 00 68
   mqttws explain -V 3.1.1 --sender server '\\x20\\x02\\x00\\x05'
   mqttws explain --file capture.bin --websocket --json
+  mqttws explain --file findings/wrong-accept_v5_qos-3_0a1b2c3d.json
   echo MAUAAWEAaA== | mqttws explain --base64
 
 A CONNECT among the packets sets the version for what follows it. Passwords, authentication data and tokens are masked.
@@ -38,6 +39,8 @@ exit status:
 
 _KINDS: Final[dict[type[Section], str]] = {HeadNotes: "HTTP head", FrameNotes: "frame", PacketNotes: "packet"}
 _VERSIONS: Final = {ProtocolVersion.V3_1_1: "3.1.1", ProtocolVersion.V5: "5.0"}
+#: Bytes of a file of ``mqttws fuzz`` that are read.
+_LONGEST_FINDING: Final = 64 * 2**20
 _ANSI: Final = {
     "title": "1",
     "good": "1;32",
@@ -72,7 +75,8 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(args: Namespace) -> int:
     """Print what the bytes are; findings decide the exit status."""
-    data = octets(args)
+    finding = _finding(args)
+    data = octets(args) if finding is None else finding
     if not data:
         raise UsageError("there are no bytes to explain")
     sections = _Counted(_sections(args, data), stream=args.stream)
@@ -89,6 +93,27 @@ def run(args: Namespace) -> int:
     if hint:
         print(f"mqttws explain: note: {hint}", file=sys.stderr)
     return ExitCode.FAILED if sections.findings else ExitCode.WELL
+
+
+def _finding(args: Namespace) -> bytes | None:
+    """The bytes of a file that ``mqttws fuzz`` has written, with their version and sender; None for any other input."""
+    if args.file in (None, "-") or args.octets or args.form is not None:
+        return None
+    try:
+        with open(args.file, "rb") as file:
+            if file.read(1) != b"{":
+                return None
+            members = json.loads(b"{" + file.read(_LONGEST_FINDING))
+        data = bytes.fromhex(members["hex"])
+        if not members["format"].startswith("mqttws-"):
+            return None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None  # whatever it is, others may read it
+    if members.get("version") == ProtocolVersion.V3_1_1:
+        args.protocol_version = ProtocolVersion.V3_1_1
+    if members.get("sender") in ("client", "server"):
+        args.sender = args.sender or members["sender"]
+    return data
 
 
 def _sections(args: Namespace, data: bytes) -> Iterator[Section]:

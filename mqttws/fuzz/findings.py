@@ -79,8 +79,9 @@ def read_finding(path: Path) -> Finding:
     """A finding from its file. Raises :class:`ValueError` for anything else."""
     try:
         members = json.loads(path.read_text(encoding="utf-8"))
-        if members.pop("format") != FORMAT:
-            raise ValueError("another format")
+        if (said := members.pop("format")) != FORMAT:
+            live = "; mqttws fuzz server and client take it with --replay" if "live" in said else ""
+            raise ValueError(f"its format is {said!r}{live}")
         original = members.pop("original_hex")
         sender = members.pop("sender")
         members["codes"] = tuple(members["codes"])

@@ -14,6 +14,8 @@ import pytest
 from mqttws.cli import main
 from mqttws.codec import Connect, Publish, encode, explain
 from mqttws.conformance import vectors
+from mqttws.fuzz.findings import Finding, write_finding
+from mqttws.vocabulary import Role
 from tests.websocket.frames import BINARY, CLOSE, CONTINUATION, TEXT, frame
 
 JWT = "eyJhbGciOiJub25lIn0.eyJzdWIiOiJqb2UifQ.c2ln"
@@ -224,6 +226,21 @@ def test_every_rule_that_a_vector_breaks_has_a_sentence(capsys: pytest.CaptureFi
                     seen.add(fault["rule"])
                     assert fault["requirement"], fault
     assert len(seen) > 60
+
+
+def test_a_finding_is_explained_as_what_it_was(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    finding = Finding("wrong-accept", b"\xd0\0", "x", "refused", "accepted", version=4, sender=Role.CLIENT)
+    said = run(capsys, "--file", str(write_finding(finding, tmp_path)), code=1)
+    assert "PINGRESP, MQTT 3.1.1" in said
+    assert "PINGRESP from a Client" in said
+
+
+@pytest.mark.parametrize("text", ['{"hex": "c000"}', '{"format": "other", "hex": "c000"}', "{c0 00", "{", "[]"])
+def test_other_files_are_read_as_they_were(text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "x"
+    file.write_text(text)
+    main(["explain", "--file", str(file)])
+    assert "MQTT 3.1.1" not in capsys.readouterr().out
 
 
 def test_the_readme_shows_what_the_command_prints(capsys: pytest.CaptureFixture[str]) -> None:

@@ -50,6 +50,13 @@ def test_anything_else_is_no_finding(text: str, tmp_path: Path) -> None:
         read_finding(path)
 
 
+def test_a_finding_at_a_live_peer_is_sent_where_it_belongs(tmp_path: Path) -> None:
+    path = tmp_path / "x.json"
+    path.write_text('{"format": "mqttws-fuzz-live-1", "hex": ""}')
+    with pytest.raises(ValueError, match="server and client take it with --replay"):
+        read_finding(path)
+
+
 def test_a_file_that_is_not_there_is_an_error_of_the_system(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         read_finding(tmp_path / "nothing.json")
