@@ -92,7 +92,7 @@ class Client:
         now = trio.current_time()
         match event:
             case ConnAck():
-                link.send(Subscribe(0, [Subscription("a/#", QOS[1]), Subscription("a", QOS[2])]), now)
+                link.send(Subscribe(0, [Subscription("$share/g/a/+/#", QOS[1]), Subscription("a", QOS[2])]), now)
             case SubAck():
                 link.send(Publish("b", b"x", QOS[1]), now)
                 link.send(Publish("b", b"x", QOS[2]), now)

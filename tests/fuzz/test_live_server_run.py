@@ -125,6 +125,19 @@ async def test_a_server_that_dies_is_started_again_and_the_attack_found(tmp_path
 
 
 @trio_test
+async def test_a_death_can_be_replayed_too() -> None:
+    fatal = next(script for number in range(99) if "publish_response_topic" in (script := scenario(0, number)).kind)
+    finding = Finding(Symptom(Verdict.DIED, "it died", "key"), "server", [fatal, fatal], 0, 0)
+    url, command = process("falls")
+    again = ServerRun(Subject(await Target.find(url), patience=20, command=command), PLAN, Findings())
+    seen = await again.replay(finding)
+    assert seen is not None
+    assert (seen.verdict, seen.key) == (Verdict.DIED, "KeyError: 7")
+    with pytest.raises(Trouble, match="cannot connect"):
+        await ServerRun(Subject(await Target.find(url), patience=20), PLAN, Findings()).replay(finding)
+
+
+@trio_test
 async def test_a_signal_that_ends_a_server_is_named() -> None:
     url, command = process("crashes")
     attack = await run(url, replace(PLAN, patience=20, tries=0, most_findings=1), command=command)

@@ -20,7 +20,7 @@ from mqttws.fuzz.live.script import END, Layer, Script, Step
 from mqttws.fuzz.live.target import Target
 from mqttws.vocabulary import Role
 
-__all__ = ["Trace", "cut", "pieces_of", "play", "send_pieces"]
+__all__ = ["Trace", "cut", "pieces_of", "play", "send_pieces", "sent_by"]
 
 #: Seconds in which a Server that owes us nothing may show what it thinks.
 QUIET: Final = 0.03
@@ -264,6 +264,14 @@ def pieces_of(step: Step, *, masked: bool = True) -> list[bytes]:
     if step.layer is Layer.MQTT:
         parts = [frame(part, masked=masked) for part in parts]
     return parts * step.times if step.pieces else [b"".join(parts) * step.times]
+
+
+def sent_by(script: Script, target: Target) -> bytes:
+    """What a script sends if it is let, without the secrets in it."""
+    return b"".join(
+        target.fill_safely(step.data) if step.layer is Layer.HTTP else b"".join(pieces_of(step))
+        for step in script.steps
+    )
 
 
 async def send_pieces(stream: trio.abc.Stream, pieces: list[bytes]) -> None:

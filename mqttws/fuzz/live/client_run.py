@@ -21,6 +21,8 @@ from mqttws.fuzz.live.watch import Watch
 
 __all__ = ["ClientRun"]
 
+#: Connections in which we get to know the Client.
+_NEW: Final = 5
 #: Good connections without any CONNECT, after which the Client is given up.
 _GIVE_UP: Final = 3
 
@@ -29,8 +31,8 @@ class ClientRun:
     """Waits for a Client on ``listener`` and does to it what the plan says.
 
     ``command`` starts the Client, again whenever it has left; words of it that hold ``{url}`` get our URL. Without one
-    somebody else starts it, and it has to come back by itself. ``wait`` are the seconds for either, ``idle`` those for
-    what it does not owe. ``pid`` is its process, if that is known.
+    somebody else starts it, and it has to come back by itself. ``wait`` are the seconds for either, ``idle`` those
+    for what it may do on its first connections. ``pid`` is its process, if that is known.
     """
 
     def __init__(
@@ -139,7 +141,7 @@ class ClientRun:
         stream, symptom = await self._connection()
         if stream is None:
             return symptom, Visit()
-        visit = await receive_visit(stream, script, patience=self.plan.patience, idle=self._idle)
+        visit = await receive_visit(stream, script, patience=self.plan.patience)
         self._learn(visit)
         if not visit.played:
             self.outcomes["no occasion"] += 1
@@ -155,7 +157,9 @@ class ClientRun:
         stream, symptom = await self._connection()
         if stream is None:
             return symptom
-        visit = await receive_visit(stream, None, patience=self.plan.patience, idle=self._idle)
+        visit = await receive_visit(
+            stream, None, patience=self.plan.patience, idle=self._idle, known=self._offers if self.visits > _NEW else ()
+        )
         self._learn(visit)
         self.watch.sample(self.attacks)
         kind = "a good connection" if after is None else after.kind
@@ -166,7 +170,7 @@ class ClientRun:
         if visit.version is None:
             return Symptom(Verdict.STOPPED, "its next connection has no CONNECT", f"no CONNECT after {kind}")
         if visit.served is False:
-            text = "on its next connection it does not acknowledge a message that it has subscribed to"
+            text = "on its next connection it does not subscribe, or not acknowledge the message that then comes"
             return Symptom(Verdict.STOPPED, text, f"no PUBACK after {kind}")
         return None
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -40,13 +40,15 @@ from mqttws.fuzz.live.frames import BINARY, CLOSE, CONTINUATION, PING, PONG, Fra
 from mqttws.fuzz.live.referee import ClientReferee, Demand
 from mqttws.fuzz.live.script import Layer, Moment, Script, Step
 from mqttws.redaction import redact
-from mqttws.topics import has_wildcard, is_shared
+from mqttws.topics import is_shared
 from mqttws.vocabulary import QOS, ProtocolVersion, Role
 
 __all__ = ["IDLE", "Visit", "receive_visit"]
 
-#: Seconds in which a Client that owes nothing may do something all the same.
+#: Seconds to get to know a Client, that is, for what it may do after CONNACK.
 IDLE: Final = 0.3
+#: Seconds in which a Client that owes nothing may show what it thinks.
+_QUIET: Final = 0.05
 _LARGEST_HEAD: Final = 65_536
 _LONGEST_LOG: Final = 200
 _GUID: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
@@ -83,15 +85,21 @@ class Visit:
 
 
 async def receive_visit(
-    stream: trio.abc.Stream, script: Script | None, *, patience: float, idle: float = IDLE
+    stream: trio.abc.Stream,
+    script: Script | None,
+    *,
+    patience: float,
+    idle: float = IDLE,
+    known: Collection[Moment] = (),
 ) -> Visit:
     """Serve one connection to its end.
 
-    Waits at most ``patience`` seconds for each thing that the Client owes, and ``idle`` seconds for what it does not.
+    Waits at most ``patience`` seconds for each thing that the Client owes. On a good connection SUBSCRIBE is one of
+    them if it is ``known`` for that; as long as it is not, we wait ``idle`` seconds for what it may do.
     """
     visit = Visit()
     async with trio.open_nursery() as nursery:
-        host = _Host(stream, script, visit, patience, idle)
+        host = _Host(stream, script, visit, patience, 0 if Moment.SUBSCRIBE in known else idle)
         nursery.start_soon(host.listen)
         await host.perform()
         nursery.cancel_scope.cancel()
@@ -192,8 +200,7 @@ class _Host:
                 await self._offer(Moment.OPEN, None)
             case Subscribe():
                 self._request = packet.packet_id
-                plain = [each.topic_filter for each in packet.subscriptions if not has_wildcard(each.topic_filter)]
-                self._topic = next((each for each in plain if not is_shared(each)), self._topic)
+                self._topic = _topic_for(packet.subscriptions[0].topic_filter)
                 codes = [int(each.qos) for each in packet.subscriptions]
                 await self._offer(Moment.SUBSCRIBE, self._packet(SubAck(packet.packet_id, codes)))
             case Unsubscribe():
@@ -259,13 +266,13 @@ class _Host:
             if step.then:
                 with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
                     await cut(self._stream, step.then)
-                await self._until(lambda: False, self._idle)
+                await self._until(lambda: False, _QUIET)
                 return
         self._find_demand(script)
         if visit.demand is not None:
             await self._probe()
         else:
-            await self._until(lambda: False, self._idle)
+            await self._until(lambda: False, _QUIET)
 
     def _find_demand(self, script: Script) -> None:
         stated = next((step.demand for step in script.steps if step.demand), "")
@@ -289,16 +296,18 @@ class _Host:
         await self._until(lambda: self._connect is not None)
         if self._connect is None:
             return
-        await self._until(lambda: Moment.SUBSCRIBE in visit.offers or Moment.PUBLISH in visit.offers, 2 * self._idle)
+        # None of a Client that is known to subscribe, so that all our patience is waited for that
+        await self._until(lambda: Moment.SUBSCRIBE in visit.offers, 2 * self._idle or None)
         if self._topic:
             await self._send(self._packet(Publish(self._topic, b"a good message", QOS[1], packet_id=_GOOD_ID)))
             await self._until(lambda: _GOOD_ID in self._acknowledged)
+        if self._topic or not self._idle:
             visit.served = _GOOD_ID in self._acknowledged
         await self._until(lambda: False, self._idle)
         if not visit.closed:
             self._good = False
             await self._send(Step("goodbye", close(1001, masked=False), Layer.WIRE))
-            await self._until(lambda: False, self._idle)
+            await self._until(lambda: False, _QUIET)
 
     async def _until(self, done: Callable[[], bool], seconds: float | None = None) -> None:
         with trio.move_on_after(self._patience if seconds is None else seconds):
@@ -328,6 +337,14 @@ class _Host:
             self._close("a reset")
             return False
         return not scope.cancelled_caught
+
+
+def _topic_for(topic_filter: str) -> str:
+    """A Topic Name that belongs to it."""
+    levels = topic_filter.split("/")
+    if is_shared(topic_filter):
+        levels = levels[2:]
+    return "/".join("x" if level in ("+", "#") else level for level in levels)
 
 
 def _accept_for(head: bytes) -> bytes:

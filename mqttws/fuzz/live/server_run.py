@@ -9,7 +9,7 @@ from typing import Any
 
 import trio
 
-from mqttws.fuzz.live.attack import Trace, play
+from mqttws.fuzz.live.attack import Trace, play, sent_by
 from mqttws.fuzz.live.beside import Trouble
 from mqttws.fuzz.live.growth import grows_by, rise
 from mqttws.fuzz.live.minimise import Budget, minimise
@@ -196,6 +196,8 @@ class ServerRun:
     async def _shows(self, scripts: Sequence[Script], verdict: Verdict) -> bool:
         """Whether these attacks bring the Server from a good state into the same trouble; it is recovered then."""
         subject = self.subject
+        if not subject.serves and not await subject.recover():
+            return False
         try:
             for script in scripts:
                 await subject.publish()
@@ -246,6 +248,8 @@ class ServerRun:
         finding.reproduced = reproduced
         if trace is not None:
             finding.log, finding.sent = trace.log, bytes(trace.sent)
+        elif scripts:
+            finding.sent = sent_by(scripts[-1], self.subject.target)
         self.findings.add(finding)
 
     async def _look_for_growth(self) -> None:

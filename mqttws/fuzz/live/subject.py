@@ -107,6 +107,11 @@ class Subject:
         """Whether its process lives, as far as that can be seen."""
         return self.watch.alive and (self._program is None or self._program.returncode is None)
 
+    @property
+    def serves(self) -> bool:
+        """Whether the good clients are connected, as far as they know."""
+        return self._pair is not None
+
     async def publish(self) -> None:
         """One more message of the good clients. Raises :class:`Trouble`."""
         if self._pair is None:
