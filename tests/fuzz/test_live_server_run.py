@@ -12,14 +12,14 @@ import pytest
 import trio
 from trio.testing import trio_test
 
-from mqttws.codec import Publish
+from mqttws.codec import Connect, Publish
 from mqttws.fuzz.live.attack import play
 from mqttws.fuzz.live.beside import Trouble
-from mqttws.fuzz.live.conversation import TOPIC, packet_step
+from mqttws.fuzz.live.conversation import TOPIC, handshake, packet_step
 from mqttws.fuzz.live.growth import grows_by
 from mqttws.fuzz.live.plan import Plan
 from mqttws.fuzz.live.scenarios import scenario
-from mqttws.fuzz.live.script import Script
+from mqttws.fuzz.live.script import Script, Step
 from mqttws.fuzz.live.server_run import ServerRun
 from mqttws.fuzz.live.subject import Subject
 from mqttws.fuzz.live.target import Target
@@ -126,7 +126,9 @@ async def test_a_server_that_dies_is_started_again_and_the_attack_found(tmp_path
 
 @trio_test
 async def test_a_death_can_be_replayed_too() -> None:
-    fatal = next(script for number in range(99) if "publish_response_topic" in (script := scenario(0, number)).kind)
+    greeting = packet_step(Connect(client_id="c", keep_alive=60), 5, PacketType.CONNACK)
+    both_qos_bits = Step("PUBLISH", bytes.fromhex("3606 0001 61 0001 00"), spoiled=True)
+    fatal = Script("both QoS bits", 5, [handshake(), greeting, both_qos_bits])
     finding = Finding(Symptom(Verdict.DIED, "it died", "key"), "server", [fatal, fatal], 0, 0)
     url, command = process("falls")
     again = ServerRun(Subject(await Target.find(url), patience=20, command=command), PLAN, Findings())
