@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from argparse import ArgumentParser, Namespace
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +18,7 @@ from mqttws.errors import RemoteProtocolError
 from mqttws.fuzz.adapters import DecoderUnusable, InProcess, own
 from mqttws.fuzz.campaign import replay
 from mqttws.fuzz.findings import Finding, read_finding
+from mqttws.fuzz.live.verdict import load
 from mqttws.fuzz.loop import try_input
 from mqttws.fuzz.targets import TARGETS
 
@@ -46,7 +47,7 @@ def run(args: Namespace) -> int:
     try:
         finding = read_finding(Path(args.file))
     except ValueError as problem:
-        raise UsageError(str(problem)) from None
+        raise UsageError(_of_live_peers(args.file) or str(problem)) from None
     wrong, said = _target(finding, args) if finding.target is not None else _decoder(finding, args)
     if args.json:
         members = {"file": args.file, "kind": finding.kind, "wrong_now": wrong, "answer": said}
@@ -58,6 +59,14 @@ def run(args: Namespace) -> int:
         print(f"then:     {finding.answer}")
         print(f"now:      {said}" + (f" ({wrong})" if wrong else ""))
     return ExitCode.FAILED if wrong else ExitCode.WELL
+
+
+def _of_live_peers(file: str) -> str | None:
+    """Where a finding of a live peer is tried again, if this is one."""
+    with suppress(ValueError):
+        subject = load(Path(file)).subject
+        return f"{file} is for a live peer: mqttws fuzz {subject} --replay {file}"
+    return None
 
 
 def _target(finding: Finding, args: Namespace) -> tuple[str | None, str]:

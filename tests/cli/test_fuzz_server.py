@@ -58,6 +58,10 @@ def test_findings_are_files_that_replay_and_explain_read(tmp_path: Path, capsys:
     assert main(["fuzz", "server", *wrong_server("good"), "--replay", str(path), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["seen"] is None
 
+    assert main(["fuzz", "replay", str(path)]) == 2
+    assert f"mqttws fuzz server --replay {path}" in capsys.readouterr().err
+    main(["explain", "--websocket", "--stream", "--file", str(path)])
+    assert "HTTP head" in capsys.readouterr().out
     main(["explain", "--websocket", "--stream", "--file", str(binary), "--json"])
     assert '"HTTP head"' in capsys.readouterr().out
 
