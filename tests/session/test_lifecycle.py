@@ -10,7 +10,7 @@ import pytest
 from mqttws.codec import Auth, ConnAck, Connect, Disconnect, Packet, PingReq, Publish, encode
 from mqttws.errors import LocalProtocolError
 from mqttws.session import Closed, Connection, Session
-from mqttws.vocabulary import ReasonCode, Role
+from mqttws.vocabulary import ProtocolVersion, ReasonCode, Role
 from tests.pair import Pair, publishes
 
 
@@ -84,3 +84,37 @@ def test_what_is_sent_later_is_given_back_too() -> None:
     later: list[Packet] = [PingReq(), Auth(ReasonCode.RE_AUTHENTICATE, method), Disconnect()]
     for packet in later:
         assert pair.client.send(packet, 0) == packet
+
+
+@pytest.mark.parametrize("version", ProtocolVersion)
+def test_a_version_given_beforehand_lets_its_own_connect_pass(version: ProtocolVersion) -> None:
+    client = Connection(Role.CLIENT, version)
+    connect = Connect(version=version, client_id="c")
+    client.send(connect, 0)
+    assert client.data_to_send(0) == encode(connect, version)
+
+
+def test_a_client_attaches_nothing_while_its_server_answers() -> None:
+    client = Connection(Role.CLIENT)
+    client.send(Connect(client_id="c"), 0)
+    with pytest.raises(LocalProtocolError, match="by the Server"):
+        client.attach(Session())
+
+
+@pytest.mark.parametrize("version", ProtocolVersion)
+def test_a_client_of_either_version_may_disconnect(version: ProtocolVersion) -> None:
+    pair = Pair().connect(Connect(version=version, client_id="c"))
+    pair.send(Disconnect())
+    assert pair.server_events() == [Disconnect(), Closed()]
+
+
+@pytest.mark.parametrize("sender", Role)
+def test_auth_with_another_method_is_not_sent(sender: Role) -> None:
+    method: Any = {"authentication_method": "m"}
+    other: Any = {"authentication_method": "n"}
+    pair = Pair().connect(Connect(client_id="c", properties=method), ConnAck(properties=method))
+    code = ReasonCode.RE_AUTHENTICATE if sender is Role.CLIENT else ReasonCode.CONTINUE_AUTHENTICATION
+    with pytest.raises(LocalProtocolError) as caught:
+        pair.send(Auth(code, other), sender)
+    assert caught.value.statement == "MQTT-4.12.0-5"
+    assert (pair.client.bytes_pending, pair.server.bytes_pending) == (0, 0)
