@@ -88,6 +88,67 @@ EQUIVALENTS: Final[tuple[Equivalent, ...]] = (
         "self._mark = 0 → pass",
         "is read only between changes(), which sets it, and committed()",
     ),
+    Equivalent(
+        "mqttws/codec/primitives.py",
+        "write_packet_id",
+        "if not value or not 0 < value <= 0xFFFF:",
+        "number",
+        "0 → (-1)",
+        "0 itself is refused by the operand before",
+    ),
+    Equivalent(
+        "mqttws/codec/property_list.py",
+        "read_properties",
+        "if buf[pos] == 0:",
+        "number",
+        "0 → (-1)",
+        "a shortcut for the usual case; the way behind it comes to the same result",
+    ),
+    Equivalent(
+        "mqttws/session/exchanges.py",
+        "Exchanges.acknowledge",
+        "encode(PubAck(1, reason_code, said)) # checked before anything changes",
+        "number",
+        "1 → (2)",
+        "any identifier does, the packet is written only to be checked",
+    ),
+    Equivalent(
+        "mqttws/session/flows.py",
+        "Outgoing.begin",
+        "def begin(self, packet_id: int, awaits: PacketType, publish: Publish | None = None,"
+        " filters: int = 0) -> None:",
+        "number",
+        "0 → (1)",
+        "is compared with answers to requests only, which are begun with their number of filters",
+    ),
+    Equivalent(
+        "mqttws/session/lifecycle.py",
+        "Lifecycle.__init__",
+        "self._now = 0.0",
+        "number",
+        "0.0 → (1.0)",
+        "every method that reads the time has noted that of its caller before",
+    ),
+    Equivalent(
+        "mqttws/session/states.py",
+        "StateTable.check",
+        "if packet is _P.DISCONNECT and sender is Role.SERVER and self.version is ProtocolVersion.V3_1_1:",
+        "operand",
+        "packet is _P.DISCONNECT and sender is Role.SERVER and self.version is ProtocolVersion.V3_1_1"
+        " → (sender is Role.SERVER and self.version is ProtocolVersion.V3_1_1)",
+        "the only other packet that comes so far is AUTH, and 3.1.1 has no method, so it was refused above",
+    ),
+    *(
+        Equivalent(
+            "mqttws/session/limits.py",
+            "Limits.announced_in",
+            f'bool(said.get("{name}_available", 1)),',
+            "number",
+            "1 → (2)",
+            "both are true, and the value is asked for nothing else",
+        )
+        for name in ("retain", "wildcard_subscription", "subscription_identifier", "shared_subscription")
+    ),
     *(
         Equivalent(
             "mqttws/session/connection.py",
