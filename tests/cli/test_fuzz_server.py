@@ -41,7 +41,7 @@ def test_our_own_endpoint_gives_no_finding(tmp_path: Path, capsys: pytest.Captur
 
 
 def test_findings_are_files_that_replay_and_explain_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    options = ["--count", "60", "--tries", "2", "--rate", "10000", "--patience", "2", "--out", str(tmp_path)]
+    options = ["--stop-after", "1", "--tries", "2", "--rate", "10000", "--patience", "2", "--out", str(tmp_path)]
     assert main(["fuzz", "server", *wrong_server("talks-nonsense"), *options]) == 1
     output = capsys.readouterr().out
     (path,) = tmp_path.glob("*.json")
@@ -69,7 +69,7 @@ def test_findings_are_files_that_replay_and_explain_read(tmp_path: Path, capsys:
 def test_a_server_that_dies_is_started_again_and_that_is_said(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    options = ["--count", "40", "--tries", "0", "--rate", "10000", "--patience", "10", "--out", str(tmp_path)]
+    options = ["--stop-after", "1", "--tries", "0", "--rate", "10000", "--patience", "10", "--out", str(tmp_path)]
     assert main(["fuzz", "server", *wrong_server("falls"), *options]) == 1
     output = capsys.readouterr().out
     assert "the process has ended: KeyError: 7" in output

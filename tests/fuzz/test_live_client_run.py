@@ -22,7 +22,7 @@ from mqttws.fuzz.live.watch import Sample
 from tests.fuzz.clients import Client
 
 DEADLINE = 100.0
-COUNT = 40
+COUNT = 25
 IDLE = 0.03
 SILENCE = Script("handshake: silence", 5, [Step("silence", b"", Layer.HTTP, spoiled=True)], Moment.HANDSHAKE)
 PLAN = Plan(count=COUNT, patience=1.0, rate=10_000, tries=2, seed=2)
