@@ -57,6 +57,61 @@ def test_what_a_lost_session_had_received_does_not_count_against_receive_maximum
     assert (len(session.incoming), client.closed) == (1, False)
 
 
+def resumed(session: Session, **connack: Any) -> Connection:
+    """A Client that has come back, and whose Server has kept the Session."""
+    said: Any = connack
+    client = Connection(Role.CLIENT, session=session)
+    client.send(Connect(client_id="c", clean_start=False), 0)
+    client.data_to_send(0)
+    client.receive_data(encode(ConnAck(True, properties=said)), 0)
+    return client
+
+
+def test_a_request_of_a_connection_that_nobody_ended_is_not_sent_again() -> None:
+    session = Session()
+    pair = Pair(client_session=session).connect(Connect(client_id="c", properties=KEEP))
+    pair.client.send(Subscribe(0, [Subscription("a")]), 0)
+    client = resumed(session)
+    assert client.is_open
+    assert client.data_to_send(0) == b""
+    assert client.send_quota == 65_535
+
+
+def test_what_still_waited_to_be_sent_again_is_lost_with_its_session() -> None:
+    session = Session()
+    pair = Pair(client_session=session).connect(Connect(client_id="c", properties=KEEP))
+    sent = [pair.client.send(Publish("a", b"", QoS.AT_LEAST_ONCE), 0) for _ in range(2)]
+    resumed(session, receive_maximum=1).receive_eof(0)
+    client = back_without_session(session)
+    assert client.events()[1:] == [SessionStarted(tuple(sent))]  # type: ignore[arg-type]
+    assert client.send_quota == 65_535
+
+
+def test_words_for_a_message_acknowledged_between_connections_are_kept_for_its_return() -> None:
+    session = Session()
+    pair = Pair(client_session=session).connect(Connect(client_id="c", properties=KEEP))
+    pair.client.receive_data(encode(Publish("a", b"", QoS.AT_LEAST_ONCE, packet_id=1)), 0)
+    [message] = publishes(pair.client.events())
+    pair.client.receive_eof(0)
+    words: Any = {"reason_string": "no role"}
+    pair.client.acknowledge(message, 0x87, words)
+    client = resumed(session)
+    client.receive_data(encode(Publish("a", b"", QoS.AT_LEAST_ONCE, dup=True, packet_id=1)), 0)
+    assert client.data_to_send(0) == encode(PubAck(1, 0x87, words))
+
+
+def test_repeats_that_wait_behind_a_held_message_are_answered_once() -> None:
+    server = Pair().connect().server
+    repeated = encode(Publish("a", b"", QoS.EXACTLY_ONCE, packet_id=1))
+    server.receive_data(repeated, 0)
+    server.acknowledge(publishes(server.events())[0])
+    assert server.data_to_send(0) == encode(PubRec(1))
+    server.receive_data(encode(Publish("held", b"", QoS.AT_LEAST_ONCE, packet_id=2)) + repeated * 1000, 0)
+    [held] = publishes(server.events())
+    server.acknowledge(held)
+    assert server.data_to_send(0) == encode(PubAck(2)) + encode(PubRec(1))
+
+
 def test_what_a_store_remembers_as_taken_over_is_answered_without_a_word() -> None:
     client = Connection(Role.CLIENT, session=Session(SessionState(incoming={1})))
     client.send(Connect(client_id="c", clean_start=False), 0)

@@ -27,6 +27,13 @@ def test_without_keep_alive_nothing_is_ever_due() -> None:
     assert pair.client.data_to_send(1e9) == b""
 
 
+def test_behind_the_end_nothing_is_due() -> None:
+    pair = connected(100)
+    for end in (pair.client, pair.server):
+        end.receive_eof(10)
+        assert end.next_deadline() == math.inf
+
+
 def test_the_client_pings_before_the_keep_alive_is_over() -> None:
     pair = connected(100)
     assert pair.client.next_deadline() == 75

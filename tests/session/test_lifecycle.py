@@ -18,6 +18,7 @@ from tests.pair import Pair, publishes
 def test_before_anybody_has_spoken_nothing_is_settled_and_nothing_due(role: Role) -> None:
     end = Connection(role)
     assert (end.client_id, end.keep_alive, end.session_expiry_interval) == ("", 0, 0)
+    assert (end.connect, end.connack, end.version) == (None, None, None)
     assert end.next_deadline() == math.inf
     assert (end.is_open, end.bytes_pending) == (False, 0)
     assert len(end.session.outgoing) == len(end.session.incoming) == 0
