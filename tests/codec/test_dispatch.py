@@ -202,3 +202,8 @@ def test_the_public_names_are_those_of_the_design() -> None:
     )
     assert set(names.split()) <= set(mqttws.codec.__all__)
     assert all(hasattr(mqttws.codec, name) for name in mqttws.codec.__all__)
+
+
+def test_a_length_with_a_byte_that_adds_nothing_is_marked_where_it_begins() -> None:
+    error = fault_of("c0 80 00")
+    assert (error.offset, error.field, error.statement) == (1, "remaining_length", "MQTT-1.5.5-1")
