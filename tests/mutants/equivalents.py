@@ -190,6 +190,22 @@ EQUIVALENTS: Final[tuple[Equivalent, ...]] = (
         "6 → (7)",
         "the members are keys; their numbers need only differ",
     ),
+    Equivalent(
+        "mqttws/session/states.py",
+        "StateTable.check",
+        "if packet not in _CONDITIONAL:",
+        "condition",
+        "packet not in _CONDITIONAL → False",
+        "a shortcut; the conditions behind it ask for the same packets",
+    ),
+    Equivalent(
+        "mqttws/session/writer.py",
+        "",
+        "_ALWAYS_WORDY = frozenset((PacketType.CONNACK, PacketType.DISCONNECT, PacketType.PUBLISH))",
+        "row",
+        "(PacketType.CONNACK, PacketType.DISCONNECT, PacketType.PUBLISH) → (PacketType.CONNACK, PacketType.DISCONNECT)",
+        "the row is the statement's; PUBLISH is never shortened for any reason",
+    ),
     *(
         Equivalent(
             "mqttws/session/limits.py",
