@@ -55,7 +55,7 @@ def test_what_is_written_is_read_in_pieces_of_any_size(payloads: list[bytes], ma
     for start in range(0, len(stream), size):
         found += reader.receive(stream[start : start + size])
     assert found == [Frame(BINARY, True, payload) for payload in payloads]
-    assert not reader.pending
+    assert not reader.in_message
 
 
 @pytest.mark.parametrize("size", [65_535, 65_536])
@@ -73,4 +73,12 @@ def test_a_frame_that_claims_too_much_ends_the_reading() -> None:
     reader = FrameReader()
     assert reader.receive(frame(b"", claimed=1 << 40, width=8)) == []
     assert reader.receive(frame(b"behind")) == []
-    assert reader.pending
+    assert reader.in_frame
+
+
+def test_a_message_is_unfinished_until_its_last_frame() -> None:
+    reader = FrameReader()
+    reader.receive(frame(b"a", fin=False) + frame(b"", PING))
+    assert (reader.in_message, reader.in_frame) == (True, False)
+    reader.receive(frame(b"b", 0))
+    assert not reader.in_message

@@ -88,6 +88,8 @@ def test_what_is_not_whole_is_not_judged() -> None:
     assert server(CONNECT, b"\x36\x06\x00\x01a").demand is None
     assert server(CONNECT, raw=frame(b"x", reserved=4)[:5]).demand is None
     assert server(CONNECT, b"\x36\x06\x00\x01a", b"\x00\x01\x00").demand is not None
+    assert server(CONNECT, raw=frame(b"\x00\x00", fin=False)).demand is None
+    assert server(CONNECT, raw=frame(b"\x00\x00", fin=False) + frame(b"", 0)).demand is not None
 
 
 def test_a_packet_may_come_in_fragments() -> None:

@@ -67,11 +67,17 @@ class FrameReader:
     def __init__(self) -> None:
         self._held = bytearray()
         self._over = False
+        self._open = False
 
     @property
-    def pending(self) -> bool:
+    def in_frame(self) -> bool:
         """Whether a frame is unfinished."""
         return self._over or bool(self._held)
+
+    @property
+    def in_message(self) -> bool:
+        """Whether a message is, or a frame."""
+        return self._open or self.in_frame
 
     def receive(self, data: bytes) -> list[Frame]:
         """The frames that these bytes complete."""
@@ -80,6 +86,8 @@ class FrameReader:
         frames = []
         while (found := self._next()) is not None:
             frames.append(found)
+            if found.opcode < CLOSE:
+                self._open = not found.fin
         return frames
 
     def _next(self) -> Frame | None:

@@ -285,6 +285,6 @@ _BY_MOMENT: Final[dict[Moment, tuple[Family, ...]]] = {
         *(_break_frame,) * 3,
         *(_misbehave,) * 3,
     ),
-    Moment.SUBSCRIBE: (_spoil_packet, _garble_packet, _wrong_answer, _wrong_answer, _break_frame, _be_silent),
-    Moment.PUBLISH: (_spoil_packet, _garble_packet, _wrong_answer, _wrong_answer, _break_frame, _be_silent),
+    Moment.SUBSCRIBE: (_spoil_packet, _garble_packet, _wrong_answer, _wrong_answer, _be_silent),
+    Moment.PUBLISH: (_spoil_packet, _garble_packet, _wrong_answer, _wrong_answer, _be_silent),
 }

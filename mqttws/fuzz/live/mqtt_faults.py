@@ -84,8 +84,8 @@ def _qos_2_again_and_again(_source: Source, version: int) -> list[Step]:
 
 @_fault("many-identifiers")
 def _many_identifiers(_source: Source, version: int) -> list[Step]:
-    # not spoiled in itself: how many a Server takes is its own choice
-    burst = b"".join(encode(Publish(TOPIC, b"", QOS[2], packet_id=1 + number), version) for number in range(200))
+    # how many a Server takes is its own choice
+    burst = b"".join(encode(Publish(TOPIC, b"", QOS[2], packet_id=1000 + number), version) for number in range(200))
     return _spoiled("QoS 2 exchanges begun and never ended", burst)
 
 

@@ -64,8 +64,8 @@ class Demand:
 class _Referee(ABC):
     """Reads what one end sends, in place of the other.
 
-    Only what is whole is judged, frames and packets alike: a receiver may wait for the rest of one before it looks at
-    it. ``demand`` is set once it has to close, ``ended`` when the connection is over for another reason.
+    Only what is whole is judged, packets, frames and messages alike: a receiver may wait for the rest of one before it
+    looks at it. ``demand`` is set once it has to close, ``ended`` when the connection is over for another reason.
     """
 
     def __init__(self, websocket: WebSocket, connection: Connection) -> None:
@@ -103,7 +103,7 @@ class _Referee(ABC):
                     self._read(data)
                 case Failed():
                     self.ended = True
-                    if event.code != 1009 and not self._frames.pending:
+                    if event.code != 1009 and not self._frames.in_frame:
                         self.demand = Demand(event.message, f"RFC 6455, {event.section}")
                 case PeerClosed():
                     self.demand = Demand("a Close frame is answered", "RFC 6455, 5.5.1")
@@ -145,7 +145,8 @@ class _Referee(ABC):
         if isinstance(event, Closed):
             self.ended = True
             error = event.error
-            if isinstance(error, RemoteProtocolError) and error.reason_code not in _OTHERWISE:
+            whole = not self._frames.in_message
+            if isinstance(error, RemoteProtocolError) and error.reason_code not in _OTHERWISE and whole:
                 self.demand = Demand(error.message, error.statement or "", self._is_firm)
         else:
             self._answer(event)

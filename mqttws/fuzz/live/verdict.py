@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from mqttws.fuzz.live.attack import Trace
 from mqttws.fuzz.live.hostile import Visit
+from mqttws.fuzz.live.referee import Demand
 from mqttws.fuzz.live.script import Script
 
 __all__ = ["FORMAT", "Finding", "Findings", "Symptom", "Verdict", "judge", "judge_client", "load"]
@@ -49,18 +50,24 @@ class Symptom:
     key: str
 
 
+def _key(demand: Demand) -> str:
+    """The rule; where it has no number, the words without those that count."""
+    return demand.rule or re.sub(r"0x[0-9A-F]+|\d+", "N", demand.message)
+
+
 def judge(script: Script, trace: Trace) -> Symptom | None:
     """What one attack by itself shows of a Server; None if it has taken it as it should."""
     demand = trace.demand
+    key = script.kind if demand is None else _key(demand)
     if trace.nonsense:
         return Symptom(Verdict.NONSENSE, f"what it has sent is wrong: {trace.nonsense}", trace.nonsense)
     if trace.unanswered:
         text = f"no {trace.unanswered} comes where nothing is wrong, and the connection stays open"
         return Symptom(Verdict.HUNG, text, f"no {trace.unanswered}")
     if demand is not None and trace.answered:
-        return Symptom(Verdict.TOLERATED, f"it goes on behind this: {demand}", demand.rule or script.kind)
+        return Symptom(Verdict.TOLERATED, f"it goes on behind this: {demand}", key)
     if demand is not None and not trace.closed:
-        return Symptom(Verdict.HUNG, f"it neither closes nor answers behind this: {demand}", demand.rule or script.kind)
+        return Symptom(Verdict.HUNG, f"it neither closes nor answers behind this: {demand}", key)
     if trace.answered is False and not trace.closed:
         return Symptom(Verdict.HUNG, "PINGREQ is not answered, and the connection stays open", script.kind)
     return None
@@ -69,7 +76,7 @@ def judge(script: Script, trace: Trace) -> Symptom | None:
 def judge_client(script: Script, visit: Visit) -> Symptom | None:
     """The same for a Client and one connection."""
     demand = visit.demand
-    key = script.kind if demand is None else demand.rule or script.kind
+    key = script.kind if demand is None else _key(demand)
     if visit.nonsense:
         return Symptom(Verdict.NONSENSE, f"what it has sent is wrong: {visit.nonsense}", visit.nonsense)
     if demand is not None and visit.answered:
