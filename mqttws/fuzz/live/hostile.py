@@ -128,8 +128,7 @@ class _Host:
         self._request: int = 1  # the identifier of the last one
         self._topic = ""
         self._acknowledged: set[int] = set()
-        self._now = trio.Event()  # the moment has come
-        self._good = True
+        self._good = True  # until the moment has come
         self._changed = trio.Event()
         self._sending = trio.Lock()
 
@@ -230,7 +229,6 @@ class _Host:
             self._visit.offers.add(moment)
             if self._good and moment is self._moment:
                 self._good = False
-                self._now.set()
                 return
         if self._good and step is not None:
             await self._send(step)
@@ -242,16 +240,10 @@ class _Host:
         if self._script is None:
             await self._be_good()
             return
-        with trio.move_on_after(self._patience):
-            while not self._now.is_set() and not self._visit.closed:
-                await self._changed_or_now()
-        if self._now.is_set():
+        await self._until(lambda: not self._good)
+        if not self._good:
             self._visit.played = True
             await self._play(self._script)
-
-    async def _changed_or_now(self) -> None:
-        with trio.move_on_after(0.05):
-            await self._changed.wait()
 
     async def _play(self, script: Script) -> None:
         visit = self._visit
