@@ -7,8 +7,9 @@ has changed. No message, ``repr`` or attribute holds an access token or a passwo
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from mqttws.vocabulary import ConnectReturnCode, ProtocolVersion, ReasonCode
 
@@ -19,7 +20,9 @@ __all__ = [
     "LocalProtocolError",
     "MalformedPacket",
     "MqttError",
+    "NegotiateRefused",
     "ProtocolError",
+    "ProxyRefused",
     "PublishRefused",
     "QueueFull",
     "RemoteProtocolError",
@@ -110,12 +113,18 @@ class MalformedPacket(RemoteProtocolError):
         )
 
 
-class HandshakeRefused(MqttError):
-    """The WebSocket handshake was answered with something other than an acceptable ``101``.
+#: User information, query and fragment of a URL: what may be secret in it. Each part is read once, in linear time.
+_SECRET_PARTS: Final = re.compile(r"(^(?:[a-z][a-z0-9+.-]*:)?//)[^/?#]*@|[?#].*", re.IGNORECASE | re.DOTALL)
 
-    ``status``, ``headers`` (pairs of lower-case name and value) and ``body`` (bounded) are the HTTP answer. ``reason``
-    says what was wrong where the status alone does not: a missing subprotocol, a false accept value.
+
+class _AnsweredInHttp(MqttError):
+    """An HTTP answer that was not the one asked for.
+
+    ``status``, ``headers`` (pairs of lower-case name and value) and ``body`` (bounded) are that answer. ``reason`` says
+    what was wrong where the status alone does not.
     """
+
+    _what = "refused"
 
     def __init__(
         self, status: int, headers: Sequence[tuple[str, str]] = (), body: bytes = b"", *, reason: str = ""
@@ -126,15 +135,58 @@ class HandshakeRefused(MqttError):
         self.body = body
         self.reason = reason
 
+    @property
+    def location(self) -> str | None:
+        """Where a redirect (3xx) points, without credentials and query; None for any other answer. Nobody follows."""
+        if not 300 <= self.status < 400:
+            return None
+        value = next((value for name, value in self.headers if name.lower() == "location"), None)
+        return None if value is None else _SECRET_PARTS.sub(r"\1", value)
+
     def __str__(self) -> str:
-        text = f"WebSocket handshake refused with HTTP {self.status}"
+        text = f"{self._what} with HTTP {self.status}"
+        if self.location is not None:
+            text += f", a redirect to {_one_line(self.location)}, which is not followed"
         if self.reason:
             text += f": {self.reason}"
-        excerpt = " ".join(self.body[:300].decode("utf-8", "replace").split())
-        excerpt = "".join(
-            character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in excerpt
-        )
+        excerpt = _one_line(self.body[:300].decode("utf-8", "replace"))
         return f"{text}: {excerpt}" if excerpt else text
+
+
+def _one_line(text: str) -> str:
+    """A peer's words, printable and bounded."""
+    words = " ".join(text[:300].split())
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in words)
+
+
+class HandshakeRefused(_AnsweredInHttp):
+    """The WebSocket handshake was answered with something other than an acceptable ``101``.
+
+    ``status``, ``headers`` (pairs of lower-case name and value) and ``body`` (bounded) are the HTTP answer. ``reason``
+    says what was wrong where the status alone does not: a missing subprotocol, a false accept value. Redirects are not
+    followed: ``location`` says where one points.
+    """
+
+    _what = "WebSocket handshake refused"
+
+
+class ProxyRefused(_AnsweredInHttp):
+    """The HTTP proxy opened no tunnel: 407 wants credentials, 403 forbids, 502 to 504 could not reach the Server.
+
+    ``reason`` names the proxy and the Server. ``status``, ``headers`` and ``body`` are as in :class:`HandshakeRefused`.
+    """
+
+    _what = "the proxy refused the tunnel"
+
+
+class NegotiateRefused(_AnsweredInHttp):
+    """The negotiate endpoint gave no URL to connect to: an HTTP status other than 2xx, a redirect, a useless body.
+
+    ``status``, ``headers`` and ``body`` are as in :class:`HandshakeRefused`; the ``body`` of a 2xx is left out, since
+    it may hold an access token. ``reason`` names the endpoint and what was wrong.
+    """
+
+    _what = "the negotiate endpoint answered"
 
 
 class _Refused(MqttError):

@@ -14,7 +14,9 @@ from mqttws.errors import (
     LocalProtocolError,
     MalformedPacket,
     MqttError,
+    NegotiateRefused,
     ProtocolError,
+    ProxyRefused,
     PublishRefused,
     QueueFull,
     RemoteProtocolError,
@@ -49,6 +51,15 @@ def test_all_errors_have_one_root_and_the_peers_have_another() -> None:
         (HandshakeRefused(401), "WebSocket handshake refused with HTTP 401"),
         (HandshakeRefused(101, reason="no subprotocol"), "WebSocket handshake refused with HTTP 101: no subprotocol"),
         (HandshakeRefused(400, body=b"a\r\n\x1b[2Jb"), "WebSocket handshake refused with HTTP 400: a \ufffd[2Jb"),
+        (
+            HandshakeRefused(302, [("location", "https://u:canary@b.example/x?t=canary#f")]),
+            "WebSocket handshake refused with HTTP 302, a redirect to https://b.example/x, which is not followed",
+        ),
+        (
+            ProxyRefused(407, reason="http://p.example:3128 to a.example:443", body=b"who are you?"),
+            "the proxy refused the tunnel with HTTP 407: http://p.example:3128 to a.example:443: who are you?",
+        ),
+        (NegotiateRefused(200, reason="no URL"), "the negotiate endpoint answered with HTTP 200: no URL"),
         (ConnectRefused(ReasonCode.NOT_AUTHORIZED), "the Server refused the connection: 0x87 Not authorized"),
         (
             ConnectRefused(ConnectReturnCode.NOT_AUTHORIZED, version=4),
@@ -109,3 +120,22 @@ def test_a_handshake_refusal_keeps_the_answer_and_shows_little_of_it() -> None:
 )
 def test_a_code_is_shown_as_people_read_it(code: int, version: int, name: str) -> None:
     assert name_of(code, version) == name
+
+
+@pytest.mark.parametrize(
+    ("status", "location", "shown"),
+    [
+        (301, "wss://user:canary@b.example:81/a/b?access_token=canary", "wss://b.example:81/a/b"),
+        (307, "//canary@b.example", "//b.example"),
+        (308, "/elsewhere?canary", "/elsewhere"),
+        (302, "a@b", "a@b"),
+        (401, "/login", None),
+    ],
+)
+def test_a_redirect_says_where_it_points_without_what_may_be_secret(
+    status: int, location: str, shown: str | None
+) -> None:
+    error = HandshakeRefused(status, [("x", "y"), ("Location", location)])
+    assert error.location == shown
+    assert "canary" not in str(error)
+    assert HandshakeRefused(300).location is None
