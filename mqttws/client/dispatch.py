@@ -176,6 +176,11 @@ class Dispatcher:
         else:
             self._waiting.append(message)
 
+    def connected(self, *, resumed: bool) -> None:
+        """A connection is open; unless the Session was ``resumed``, nothing is held against its window."""
+        if not resumed:
+            self._given_up.clear()
+
     def fail(self, failure: Failure) -> None:
         """The connection has ended."""
         for stream in self._streams:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,9 +11,9 @@ import trio
 
 from mqttws.client.failure import Failure
 from mqttws.codec import Publish
-from mqttws.errors import LocalProtocolError, PublishRefused
+from mqttws.errors import LocalProtocolError, PublishRefused, SessionLost
 from mqttws.session import Connection, Delivered
-from mqttws.vocabulary import ReasonCode
+from mqttws.vocabulary import QoS, ReasonCode
 
 __all__ = ["TAKEN", "Outgoing", "PublishResult", "Receipt"]
 
@@ -189,6 +189,24 @@ class Outgoing:
             except LocalProtocolError as error:
                 # Checked when it was queued; what depends on packets sent since shows only now, such as a Topic Alias.
                 self._end(receipt, error=Failure(error))
+
+    def connected(self, connection: Connection, now: float, lost: Sequence[Publish] = ()) -> None:
+        """A connection is open; ``lost`` are the messages that were under way in a Session that the Server has lost.
+
+        Those of QoS 1 are sent again as new messages, before everything that has waited.
+        """
+        for publish in reversed(lost):
+            receipt = self._sent.pop(publish.packet_id or 0, None)
+            if receipt is None:
+                continue
+            if publish.qos == QoS.AT_LEAST_ONCE:
+                self._unsent.appendleft(receipt)
+            else:
+                self._end(receipt, error=Failure(SessionLost("the Server has lost the Session")))
+        self.send_more(connection, now)
+
+    def disconnected(self) -> None:
+        """The connection has ended, another will follow: what was not sent goes on waiting."""
 
     def delivered(self, event: Delivered, version: int) -> None:
         """An exchange has ended. One that began before this client did has no receipt."""

@@ -150,6 +150,20 @@ class Subscriptions:
             if code >= 0x80:
                 logger.warning("UNSUBSCRIBE of %r refused: %s", topic_filter, name_of(code))
 
+    def connected(self, connection: Connection, now: float, *, resumed: bool) -> None:
+        """A connection is open; unless the Session was ``resumed``, subscribe anew to what is wanted."""
+        if resumed or not self._wanted:
+            return
+        sent = connection.send(Subscribe(0, [wanted.subscription for wanted in self._wanted.values()]), now)
+        assert isinstance(sent, Subscribe)
+        request = self._requests[sent.packet_id] = _Request()
+        request.asked = [(wanted, wanted.subscription) for wanted in self._wanted.values()]
+
+    def disconnected(self) -> None:
+        """The connection has ended, another will follow: no answer will come to what was asked."""
+        self._requests.clear()
+        self._farewells.clear()
+
     def fail(self, failure: Failure) -> None:
         """The connection has ended: no answer will come."""
         for request in self._requests.values():
