@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from mqttws.vocabulary import ConnectReturnCode, ProtocolVersion, ReasonCode
+
+if TYPE_CHECKING:
+    from mqttws.codec import Publish
 
 __all__ = [
     "ConnectRefused",
@@ -19,6 +22,7 @@ __all__ = [
     "HandshakeRefused",
     "LocalProtocolError",
     "MalformedPacket",
+    "MessageExpired",
     "MqttError",
     "NegotiateRefused",
     "ProtocolError",
@@ -28,6 +32,7 @@ __all__ = [
     "RemoteProtocolError",
     "ServerDisconnected",
     "SessionLost",
+    "StreamOverflow",
     "SubscribeRefused",
 ]
 
@@ -263,8 +268,40 @@ class ConnectionLost(MqttError):
 
 
 class SessionLost(MqttError):
-    """The Server holds no Session any more, so the outcome of an exchange that was under way cannot be learned."""
+    """The Server holds no Session any more, so the outcome of exchanges that were under way cannot be learned.
+
+    ``messages`` are those that the Server may or may not have taken.
+    """
+
+    def __init__(self, messages: Sequence[Publish] = ()) -> None:
+        super().__init__(messages)
+        self.messages = tuple(messages)
+
+    def __str__(self) -> str:
+        topics = ", ".join(repr(message.topic) for message in self.messages[:3])
+        more = ", …" if len(self.messages) > 3 else ""
+        found = f"{len(self.messages)} under way, on {topics}{more}" if self.messages else "none under way"
+        return f"the Server has lost the Session: whether it took its messages cannot be learned ({found})"
 
 
 class QueueFull(MqttError):
-    """A bound on count or bytes was reached and the call does not wait; nothing was queued."""
+    """A bound on count or bytes was reached and the message does not wait: it was not queued, or not any more."""
+
+
+class MessageExpired(MqttError):
+    """The Message Expiry Interval of a message passed while it waited here; it was not sent (5.0: 3.3.2.3.3)."""
+
+    def __init__(self, topic: str, interval: int) -> None:
+        super().__init__(topic, interval)
+        self.topic = topic
+        self.interval = interval
+
+    def __str__(self) -> str:
+        return f"the message to {self.topic!r} has waited for longer than its {self.interval} seconds"
+
+
+class StreamOverflow(MqttError):
+    """A stream that acknowledges on receipt has reached its bound: it ends, and takes no further message.
+
+    What had come before is handed out first. The message that did not fit is not acknowledged.
+    """

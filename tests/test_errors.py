@@ -7,12 +7,14 @@ from typing import Any
 import pytest
 
 from mqttws import errors
+from mqttws.codec import Publish
 from mqttws.errors import (
     ConnectionLost,
     ConnectRefused,
     HandshakeRefused,
     LocalProtocolError,
     MalformedPacket,
+    MessageExpired,
     MqttError,
     NegotiateRefused,
     ProtocolError,
@@ -22,6 +24,7 @@ from mqttws.errors import (
     RemoteProtocolError,
     ServerDisconnected,
     SessionLost,
+    StreamOverflow,
     SubscribeRefused,
     name_of,
 )
@@ -78,7 +81,17 @@ def test_all_errors_have_one_root_and_the_peers_have_another() -> None:
         (SubscribeRefused([0x80]), "subscribe refused: filter 1: 0x80 Unspecified error"),
         (ConnectionLost("reset by the peer"), "reset by the peer"),
         (ConnectionLost("closed", 1006), "closed (WebSocket close code 1006)"),
-        (SessionLost("gone"), "gone"),
+        (
+            SessionLost(),
+            "the Server has lost the Session: whether it took its messages cannot be learned (none under way)",
+        ),
+        (
+            SessionLost([Publish(topic) for topic in "abcd"]),
+            "the Server has lost the Session: whether it took its messages cannot be learned "
+            "(4 under way, on 'a', 'b', 'c', …)",
+        ),
+        (MessageExpired("a", 5), "the message to 'a' has waited for longer than its 5 seconds"),
+        (StreamOverflow("100 messages"), "100 messages"),
         (QueueFull("full"), "full"),
     ],
 )

@@ -202,7 +202,7 @@ class Outgoing:
             if publish.qos == QoS.AT_LEAST_ONCE:
                 self._unsent.appendleft(receipt)
             else:
-                self._end(receipt, error=Failure(SessionLost("the Server has lost the Session")))
+                self._end(receipt, error=Failure(SessionLost([publish])))
         self.send_more(connection, now)
 
     def disconnected(self) -> None:
