@@ -17,9 +17,14 @@ if TYPE_CHECKING:
     from mqttws.codec import Publish
 
 __all__ = [
+    "AccessExpired",
+    "AccessFailed",
+    "CertificateRefused",
     "ConnectRefused",
     "ConnectionLost",
+    "DialFailed",
     "HandshakeRefused",
+    "HostNotFound",
     "LocalProtocolError",
     "MalformedPacket",
     "MessageExpired",
@@ -31,9 +36,14 @@ __all__ = [
     "QueueFull",
     "RemoteProtocolError",
     "ServerDisconnected",
+    "ServerSilent",
     "SessionLost",
     "StreamOverflow",
     "SubscribeRefused",
+    "WebSocketClosed",
+    "WireEnded",
+    "WireReset",
+    "WireTruncated",
 ]
 
 
@@ -265,6 +275,46 @@ class ConnectionLost(MqttError):
 
     def __str__(self) -> str:
         return self.cause if self.close_code is None else f"{self.cause} (WebSocket close code {self.close_code})"
+
+
+class DialFailed(ConnectionLost):
+    """There never was a stream: nobody listens, no route, no TLS, or not within the deadline."""
+
+
+class HostNotFound(DialFailed):
+    """The Server's name has no address."""
+
+
+class CertificateRefused(DialFailed):
+    """The Server's certificate is not to be trusted: another name, another authority, or its time is over."""
+
+
+class ServerSilent(ConnectionLost):
+    """An answer did not come in time: to the handshake, to CONNECT, or to PINGREQ while TCP still stood."""
+
+
+class WebSocketClosed(ConnectionLost):
+    """The peer has sent a Close frame and no DISCONNECT: ``close_code`` and its words say why."""
+
+
+class WireEnded(ConnectionLost):
+    """The peer has ended its bytes, between two packets and without a farewell."""
+
+
+class WireTruncated(ConnectionLost):
+    """The peer's bytes have ended in the middle of a handshake, a WebSocket frame or a packet."""
+
+
+class WireReset(ConnectionLost):
+    """The stream broke: TCP was reset, or TLS was."""
+
+
+class AccessFailed(MqttError):
+    """The function that was to say where to connect said nothing of use; what it raised is the cause."""
+
+
+class AccessExpired(AccessFailed):
+    """The time of a URL or its token is over: it is not used for another connection."""
 
 
 class SessionLost(MqttError):
