@@ -35,7 +35,8 @@ class Connection(Lifecycle):
     Session Present 1 is the Server's error [MQTT-3.2.2-4]. A Server attaches one after CONNECT. Packets above
     ``maximum_packet_size`` bytes are refused at their header, in 3.1.1 too; in 5.0 say it to the peer as well. A Server
     gives up when CONNECT, a Client when CONNACK has not come within ``connect_timeout`` seconds; ``ping_timeout`` is
-    that of :class:`~mqttws.session.keepalive.KeepAlive`.
+    that of :class:`~mqttws.session.keepalive.KeepAlive`. With ``topic_aliases`` messages get Topic Aliases by
+    themselves, as far as the peer takes them; what :meth:`send` returns and ``Delivered`` names has none.
 
     Nothing the peer sends makes a method raise: its fault becomes the last event, ``Closed(error)``, and
     :meth:`data_to_send` still has our farewell.
@@ -52,6 +53,11 @@ class Connection(Lifecycle):
     def session(self) -> Session:
         """The Session this connection works on."""
         return self._session
+
+    @property
+    def authenticating(self) -> bool:
+        """Whether an exchange of AUTH is under way: no other may begin now."""
+        return self._states.authentication_method is not None and self._authentication.under_way
 
     @property
     def limits(self) -> Limits:
@@ -133,11 +139,11 @@ class Connection(Lifecycle):
 
     def changes(self) -> list[Change]:
         """What a durable Session has to store before the bytes that depend on it are given out."""
-        return self._outbox.changes()
+        return self._session.journal.changes()
 
     def committed(self) -> None:
         """What :meth:`changes` gave last is stored."""
-        self._outbox.committed()
+        self._session.journal.committed()
 
     def next_deadline(self) -> float:
         """When to call :meth:`handle_deadline`; infinity when there is nothing to wait for."""
@@ -167,6 +173,19 @@ class Connection(Lifecycle):
             self._end(ConnectionLost(cause))
 
     # -- what the owner does --------------------------------------------------------------------------------------
+
+    def rest(self) -> None:
+        """The owner stops reading the wire: no silence of the peer's ends the connection until :meth:`resume`.
+
+        Pings go out on time all the same. Once the connection is open; before and after it does nothing.
+        """
+        if self._keep_alive is not None:
+            self._keep_alive.rest()
+
+    def resume(self, now: float) -> None:
+        """The owner reads again. PINGRESP, if awaited, has its full time from now on."""
+        if self._keep_alive is not None:
+            self._keep_alive.resume(now)
 
     def attach(self, session: Session) -> None:
         """Server, after CONNECT and before CONNACK: the Session to work on, resumed if CONNACK says Session Present."""

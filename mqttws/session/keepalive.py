@@ -23,7 +23,7 @@ class KeepAlive:
     1.25 times the Keep Alive.
     """
 
-    __slots__ = ("_answer_by", "_interval", "_last_received", "_last_sent", "_ping_timeout", "_role")
+    __slots__ = ("_answer_by", "_interval", "_last_received", "_last_sent", "_ping_timeout", "_resting", "_role")
 
     def __init__(self, role: Role, interval: int, now: float, ping_timeout: float | None = None) -> None:
         self._role = role
@@ -31,6 +31,7 @@ class KeepAlive:
         self._last_sent = now
         self._last_received = now
         self._answer_by = math.inf
+        self._resting = False
         self._ping_timeout = interval / 2 if ping_timeout is None else ping_timeout
 
     def sent(self, now: float) -> None:
@@ -54,15 +55,26 @@ class KeepAlive:
         """PINGRESP has come."""
         self._answer_by = math.inf
 
+    def rest(self) -> None:
+        """The owner reads nothing for a while: the peer's silence says nothing. A Client pings on."""
+        self._resting = True
+
+    def resume(self, now: float) -> None:
+        """The owner reads again: the peer has its full time from now on."""
+        if self._resting:
+            self._resting = False
+            self._last_received = now
+            self.heard(now)
+
     def deadline(self) -> float:
         """When to look again; infinity when there is no Keep Alive."""
         if self._role is Role.SERVER:
-            return self._last_received + GRACE * self._interval if self._interval else math.inf
-        if self._answer_by < math.inf:
+            return self._last_received + GRACE * self._interval if self._interval and not self._resting else math.inf
+        if self._answer_by < math.inf and not self._resting:
             return self._answer_by
         return self._last_sent + PING_AFTER * self._interval if self._interval else math.inf
 
     @property
     def ping_is_due(self) -> bool:
         """Whether reaching :meth:`deadline` calls for PINGREQ; otherwise the peer is to be given up."""
-        return self._role is Role.CLIENT and self._answer_by == math.inf
+        return self._role is Role.CLIENT and (self._answer_by == math.inf or self._resting)

@@ -10,8 +10,8 @@ import pytest
 from mqttws.codec import ConnAck, Connect, Disconnect, PingReq, PingResp, Publish, decode, encode
 from mqttws.codec.properties import ConnAckProperties
 from mqttws.errors import ConnectionLost
-from mqttws.session import Closed, KeepAliveExpired
-from mqttws.vocabulary import ProtocolVersion, QoS, ReasonCode
+from mqttws.session import Closed, Connection, KeepAliveExpired
+from mqttws.vocabulary import ProtocolVersion, QoS, ReasonCode, Role
 from tests.pair import Pair
 
 
@@ -129,3 +129,54 @@ def test_a_farewell_can_be_read() -> None:
     packet = decode(pair.server.data_to_send(150))
     assert isinstance(packet, Disconnect)
     assert packet.reason_code is ReasonCode.KEEP_ALIVE_TIMEOUT
+
+
+def test_while_the_owner_does_not_read_the_client_pings_on_and_gives_nobody_up() -> None:
+    pair = connected(100)
+    pair.client.rest()
+    for now in (75, 150, 225):
+        assert pair.client.next_deadline() == now
+        pair.client.handle_deadline(now)
+        assert pair.client.data_to_send(now) == encode(PingReq())
+    pair.client.resume(300)
+    assert pair.client.next_deadline() == 350
+    pair.client.receive_data(encode(PingResp()), 349)
+    assert pair.client.next_deadline() == 225 + 75
+    assert not pair.client.closed
+
+
+def test_reading_again_the_client_gives_up_a_server_that_still_says_nothing() -> None:
+    pair = connected(100)
+    pair.client.handle_deadline(75)
+    pair.client.data_to_send(75)
+    pair.client.rest()
+    assert pair.client.next_deadline() == 150
+    pair.client.resume(140)
+    assert pair.client.next_deadline() == 190
+    pair.client.handle_deadline(190)
+    assert pair.client.closed
+
+
+def test_reading_again_without_a_ping_under_way_changes_nothing() -> None:
+    pair = connected(100)
+    pair.client.resume(10)
+    assert pair.client.next_deadline() == 75
+    pair.client.rest()
+    pair.client.resume(20)
+    assert pair.client.next_deadline() == 75
+
+
+def test_a_server_that_does_not_read_holds_no_silence_against_its_client() -> None:
+    pair = connected(100)
+    pair.server.rest()
+    assert pair.server.next_deadline() == math.inf
+    pair.server.resume(1_000)
+    assert pair.server.next_deadline() == 1_150
+
+
+def test_before_connack_there_is_no_silence_to_rest_from() -> None:
+    connection = Connection(Role.CLIENT)
+    connection.start(0)
+    connection.rest()
+    connection.resume(5)
+    assert connection.next_deadline() == 10
