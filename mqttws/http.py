@@ -20,7 +20,18 @@ import h11
 from mqttws.errors import LocalProtocolError, RemoteProtocolError
 from mqttws.redaction import REDACTED, is_secret_name, redact
 
-__all__ = ["BadMessage", "Headers", "HttpClient", "HttpServer", "Limits", "Request", "Response", "header", "shown"]
+__all__ = [
+    "BadMessage",
+    "Headers",
+    "HttpClient",
+    "HttpServer",
+    "Limits",
+    "Request",
+    "Response",
+    "asks_for_websocket",
+    "header",
+    "shown",
+]
 
 #: Pairs of lower-case name and value, in the order of the message; a name may come more than once.
 Headers: TypeAlias = tuple[tuple[str, str], ...]
@@ -255,7 +266,7 @@ class HttpServer(_Messages):
                 return None
             self._head = head
         headers = _decoded(self._head.headers)
-        if _asks_for_websocket(headers) and _announces_body(headers):
+        if _names_websocket(headers) and _announces_body(headers):
             raise BadMessage("a request for a WebSocket has no body")
         if not self._read_body():
             return None
@@ -375,7 +386,12 @@ def _decoded(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
     return tuple((name.decode("ascii"), value.decode("latin-1")) for name, value in headers)
 
 
-def _asks_for_websocket(headers: Headers) -> bool:
+def asks_for_websocket(request: Request) -> bool:
+    """Whether a request wants to become a WebSocket (RFC 6455, 4.2.1): a GET with ``Upgrade: websocket``."""
+    return request.method == "GET" and _names_websocket(request.headers)
+
+
+def _names_websocket(headers: Headers) -> bool:
     return "websocket" in [token.strip().lower() for token in (header(headers, "upgrade") or "").split(",")]
 
 

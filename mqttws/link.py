@@ -8,18 +8,18 @@ transport moves the bytes and keeps the timer; every decision about closing is m
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import Enum, auto
 from typing import Any, TypeAlias
-from urllib.parse import unquote
 
 from mqttws.codec import Packet, Publish
-from mqttws.errors import ConnectionLost, HandshakeRefused, LocalProtocolError, MqttError, RemoteProtocolError
-from mqttws.http import Headers
-from mqttws.redaction import REDACTED, is_secret_name, redact
+from mqttws.errors import ConnectionLost, LocalProtocolError, MqttError, RemoteProtocolError
+from mqttws.http import Limits, Request
+from mqttws.link_endings import close_reason, fault, peer_closed, refusal
+from mqttws.redaction import Scrubber, redact
 from mqttws.session import Change, Closed, Connection
 from mqttws.session.events import Event as MqttEvent
-from mqttws.vocabulary import ReasonCode, Role
+from mqttws.vocabulary import Role
 from mqttws.websocket import (
     MAXIMUM_MESSAGE_SIZE,
     BadRequest,
@@ -43,7 +43,8 @@ SUBPROTOCOL = "mqtt"
 #: Web PubSub's and others' limits on a message are unknown below 1 MiB, and above this sharing saves nothing more.
 LARGEST_MESSAGE = 64 * 1024
 
-LinkEvent: TypeAlias = Upgrade | Opened | MqttEvent
+#: A plain HTTP :class:`~mqttws.http.Request` comes only to a server that was made with ``plain`` limits.
+LinkEvent: TypeAlias = Upgrade | Request | Opened | MqttEvent
 
 
 class _Phase(Enum):
@@ -70,7 +71,7 @@ class Link:
         handshake_timeout: float = 10.0,
         close_timeout: float = 1.0,
         one_packet_per_message: bool = False,
-        secrets: Sequence[str] = (),
+        scrub: Callable[[str], str] = redact,
     ) -> None:
         #: The MQTT inside. Its methods may be called directly, if :meth:`data_to_send` is called after them.
         self.connection = connection
@@ -79,9 +80,10 @@ class Link:
         self._handshake_timeout = handshake_timeout
         self._close_timeout = close_timeout
         self._largest_message = 0 if one_packet_per_message else LARGEST_MESSAGE
-        self._secrets = tuple(secrets)
+        self._scrub = scrub  # takes secrets out of what the peer says
         self._phase = _Phase.IDLE
-        self._asked = False  # Upgrade was reported and waits for its answer
+        self._asked = False  # Upgrade or a plain request was reported and waits for its answer
+        self._served = False  # plain HTTP was spoken, which may end at any time
         self._gone = False  # nothing more will be read
         self._deadline = math.inf  # of the handshake or of the farewell; while open, MQTT's counts
         self._events: list[LinkEvent] = []
@@ -121,7 +123,7 @@ class Link:
             handshake_timeout=handshake_timeout,
             close_timeout=close_timeout,
             one_packet_per_message=one_packet_per_message,
-            secrets=_secrets(target, headers),
+            scrub=Scrubber(target, headers),
         )
 
     @classmethod
@@ -134,11 +136,16 @@ class Link:
         maximum_message_size: int = MAXIMUM_MESSAGE_SIZE,
         one_packet_per_message: bool = False,
         fast_path: bool = True,
+        plain: Limits | None = None,
     ) -> Link:
-        """The server's end. ``handshake_timeout`` seconds are for the request and for our owner's answer to it."""
+        """The server's end. ``handshake_timeout`` seconds are for the request, and again for our owner's answer to it.
+
+        With ``plain`` limits HTTP requests that ask for no WebSocket are events too, whole and with their body; the
+        owner answers each by :meth:`respond`. Without, they are refused.
+        """
         return cls(
             connection,
-            WebSocket.server(maximum_message_size=maximum_message_size, fast_path=fast_path),
+            WebSocket.server(maximum_message_size=maximum_message_size, fast_path=fast_path, plain=plain),
             handshake_timeout=handshake_timeout,
             close_timeout=close_timeout,
             one_packet_per_message=one_packet_per_message,
@@ -255,6 +262,39 @@ class Link:
         self.connection.close(now)
         self._check(now)
 
+    def respond(self, now: float, status: int, headers: Iterable[tuple[str, str]] = (), body: bytes = b"") -> None:
+        """Server: answer a plain HTTP request.
+
+        The next one may be an event at once, or come within ``handshake_timeout`` seconds; where HTTP ends with this
+        answer, ``Closed(None)`` follows. Does nothing if the client has left meanwhile. Raises
+        :class:`LocalProtocolError` where no request waits, or for an answer that HTTP forbids.
+        """
+        if self._phase in (_Phase.CLOSING, _Phase.CLOSED):
+            return
+        if not self._asked:
+            raise LocalProtocolError("there is no HTTP request to answer")
+        websocket = self._websocket
+        websocket.respond(status, headers, body)
+        self._asked = False
+        self._served = True
+        self._deadline = now + self._handshake_timeout
+        if websocket.state is State.CLOSED:
+            self.connection.close(now)
+            self._check(now)
+        self._take(websocket.events(), now)
+
+    def hand_over(self) -> WebSocket:
+        """Server: give the WebSocket whose Upgrade waits to an owner that speaks something else than MQTT.
+
+        That owner accepts or rejects it, and moves its bytes from now on; this link is not used any more. Raises
+        :class:`LocalProtocolError` where no request waits.
+        """
+        if not self._asked:
+            raise LocalProtocolError("there is no WebSocket request to hand over")
+        self._asked = False
+        self._phase = _Phase.CLOSED
+        return self._websocket
+
     def send(self, packet: Packet, now: float) -> Packet:
         """:meth:`Connection.send <mqttws.session.Connection.send>`."""
         sent = self.connection.send(packet, now)
@@ -310,8 +350,9 @@ class Link:
 
     def _handle(self, event: Event, now: float) -> None:
         """What the WebSocket has to say besides messages."""
-        if isinstance(event, Upgrade):
+        if isinstance(event, Upgrade | Request):
             self._asked = True
+            self._deadline = now + self._handshake_timeout
             self._events.append(event)
         elif isinstance(event, Opened):
             self._phase = _Phase.OPEN
@@ -319,24 +360,27 @@ class Link:
             self._events.append(event)
             self.connection.start(now)
         elif isinstance(event, Refused):
-            self._end(self._refusal(event), now)
+            self._end(refusal(event, self._scrub), now)
         elif isinstance(event, BadRequest):
             self._end(RemoteProtocolError(f"{event.message} (RFC 6455, 4.2.1)"), now)
             # Read on for a while: closing with unread bytes resets the wire and may destroy our answer.
             self._phase = _Phase.CLOSING
         elif isinstance(event, Failed):
-            self._end(_fault(event), now)
+            self._end(fault(event), now)
         elif isinstance(event, PeerClosed):
-            self._end(self._peer_closed(event), now)
+            self._end(peer_closed(event, self.connection.role.peer.value, self._scrub), now)
             if self._is_server:
                 self._finish(now)
         elif isinstance(event, Lost):
-            self._end(ConnectionLost(event.message), now)
+            self._end(None if self._served and not self._asked else ConnectionLost(event.message), now)
             self._finish(now)
 
-    def _end(self, error: MqttError, now: float) -> None:
-        """The wire has ended. Where MQTT had ended before, that outcome stays."""
-        self.connection.receive_eof(now, error)
+    def _end(self, error: MqttError | None, now: float) -> None:
+        """The wire has ended, in order if without an error. Where MQTT had ended before, that outcome stays."""
+        if error is None:
+            self.connection.close(now)
+        else:
+            self.connection.receive_eof(now, error)
         self._check(now)
 
     def _check(self, now: float) -> None:
@@ -368,6 +412,9 @@ class Link:
     def _give_up_handshake(self, now: float) -> None:
         limit = f"within {self._handshake_timeout:g} seconds"
         websocket = self._websocket
+        if self._served and not self._asked:
+            self._end(None, now)  # an idle HTTP connection
+            return
         if self._is_server:
             words = "was not answered" if self._asked else "did not come"
             websocket.reject(503 if self._asked else 408, (), f"the WebSocket request {words} {limit}\n".encode())
@@ -375,9 +422,9 @@ class Link:
             self._end(ConnectionLost(f"the WebSocket request {words} {limit}"), now)
             return
         websocket.receive_eof()
-        refusal = next((event for event in websocket.events() if isinstance(event, Refused)), None)
+        refused = next((event for event in websocket.events() if isinstance(event, Refused)), None)
         late = ConnectionLost(f"the WebSocket handshake was not answered {limit}")
-        self._end(late if refusal is None else self._refusal(refusal), now)
+        self._end(late if refused is None else refusal(refused, self._scrub), now)
 
     def _fill(self, now: float) -> None:
         """Let the WebSocket have what MQTT has to say, and behind MQTT's last word our Close frame."""
@@ -387,7 +434,7 @@ class Link:
             if packets:
                 self._pack(packets)
             if self._phase is _Phase.CLOSING and not self.connection.bytes_pending:
-                websocket.close(*_close_reason(self._outcome))
+                websocket.close(*close_reason(self._outcome))
 
     def _pack(self, packets: list[bytes]) -> None:
         """Put packets into as few binary messages as the limit allows [MQTT-6.0.0-1, -2]."""
@@ -399,49 +446,3 @@ class Link:
                 begin, size = index, 0
             size += len(packet)
         send(packets[0] if len(packets) == 1 else b"".join(packets[begin:]))
-
-    def _refusal(self, event: Refused) -> HandshakeRefused:
-        """The error for an answer; what it repeats of our credentials is taken out, since errors get printed."""
-        headers: Headers = tuple((name, self._scrub(value)) for name, value in event.headers)
-        body = self._scrub(event.body.decode("latin-1")).encode("latin-1")
-        return HandshakeRefused(event.status, headers, body, reason=self._scrub(event.reason))
-
-    def _peer_closed(self, event: PeerClosed) -> ConnectionLost:
-        peer = "client" if self._is_server else "server"
-        said = "".join(character for character in self._scrub(event.reason) if character.isprintable())
-        return ConnectionLost(f"the {peer} has closed the WebSocket" + (f": {said}" if said else ""), event.code)
-
-    def _scrub(self, text: str) -> str:
-        for secret in self._secrets:
-            text = text.replace(secret, REDACTED)
-        return redact(text)
-
-
-def _fault(event: Failed) -> RemoteProtocolError:
-    """What the peer's broken framing is to MQTT's owner."""
-    return RemoteProtocolError(
-        f"{event.message} (RFC 6455, {event.section})",
-        reason_code=ReasonCode.PACKET_TOO_LARGE if event.code == 1009 else ReasonCode.PROTOCOL_ERROR,
-        statement="MQTT-6.0.0-1" if event.code == 1003 else None,
-    )
-
-
-def _close_reason(outcome: MqttError | None) -> tuple[int, str]:
-    """Code and reason of our Close frame, by how MQTT has ended."""
-    if not isinstance(outcome, RemoteProtocolError):
-        return 1000, ""
-    return 1009 if outcome.reason_code == ReasonCode.PACKET_TOO_LARGE else 1002, outcome.statement or ""
-
-
-def _secrets(target: str, headers: Iterable[tuple[str, str]]) -> tuple[str, ...]:
-    """The values in a request that no error may repeat: tokens in the query, credentials in headers."""
-    found = set()
-    for parameter in target.partition("?")[2].split("&"):
-        name, _, value = parameter.partition("=")
-        if is_secret_name(name):
-            found |= {value, unquote(value)}
-    for name, value in headers:
-        if is_secret_name(name):
-            found |= {value, value.rpartition(" ")[2]}
-    # Taking out every "a" would garble the answer and hide nothing.
-    return tuple(sorted((value for value in found if len(value) >= 8), key=len, reverse=True))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
 from typing import Final
+from urllib.parse import unquote
 
-__all__ = ["REDACTED", "is_secret_name", "redact", "secret_at"]
+__all__ = ["REDACTED", "Scrubber", "is_secret_name", "redact", "secret_at"]
 
 #: What stands in place of a secret.
 REDACTED: Final = "[redacted]"
@@ -38,6 +40,12 @@ def secret_at(text: str) -> int | None:
     return None if match is None else match.start() + len(_harmless(match))
 
 
+def secrets_in(text: str) -> Iterator[tuple[int, int]]:
+    """Where each secret begins and ends that :func:`redact` would take out."""
+    for match in _SECRETS.finditer(text):
+        yield match.start() + len(_harmless(match)), match.end()
+
+
 def _harmless(match: re.Match[str]) -> str:
     """What a match has in front of the secret itself."""
     return match["name"] or match["scheme"] or match["before"] or ""
@@ -46,3 +54,30 @@ def _harmless(match: re.Match[str]) -> str:
 def is_secret_name(name: str) -> bool:
     """Whether a value of this name is likely to be a secret: ``Authorization``, ``x-api-key``, ``refresh_token``."""
     return _SECRET_NAMES.search(name.lower()) is not None
+
+
+class Scrubber:
+    """:func:`redact` for answers to one request: also takes out the secrets that the request held, wherever they stand.
+
+    These are the tokens in the query of ``target`` and the credentials in ``headers``.
+    """
+
+    __slots__ = ("_secrets",)
+
+    def __init__(self, target: str, headers: Iterable[tuple[str, str]]) -> None:
+        found = set()
+        for parameter in target.partition("?")[2].split("&"):
+            name, _, value = parameter.partition("=")
+            if is_secret_name(name):
+                found |= {value, unquote(value)}
+        for name, value in headers:
+            if is_secret_name(name):
+                found |= {value, value.rpartition(" ")[2]}
+        # Taking out every "a" would garble the answer and hide nothing.
+        self._secrets = sorted((value for value in found if len(value) >= 8), key=len, reverse=True)
+
+    def __call__(self, text: str) -> str:
+        """The text without them."""
+        for secret in self._secrets:
+            text = text.replace(secret, REDACTED)
+        return redact(text)

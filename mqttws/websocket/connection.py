@@ -11,7 +11,7 @@ from enum import Enum, auto
 from wsproto.connection import Connection
 
 from mqttws.errors import LocalProtocolError
-from mqttws.http import BadMessage
+from mqttws.http import BadMessage, Limits, Response
 from mqttws.websocket.events import BadRequest, Event, Failed, FrameEvent, Lost, Opened, PeerClosed, Refused
 from mqttws.websocket.fastpath import FastFraming
 from mqttws.websocket.framing import Framing
@@ -89,10 +89,19 @@ class WebSocket:
 
     @classmethod
     def server(
-        cls, *, text: bool = False, maximum_message_size: int = MAXIMUM_MESSAGE_SIZE, fast_path: bool = True
+        cls,
+        *,
+        text: bool = False,
+        maximum_message_size: int = MAXIMUM_MESSAGE_SIZE,
+        fast_path: bool = True,
+        plain: Limits | None = None,
     ) -> WebSocket:
-        """The server's end; it waits for a request, which is an event that the owner answers."""
-        return cls(ServerHandshake(), text=text, maximum_message_size=maximum_message_size, fast_path=fast_path)
+        """The server's end; it waits for a request, which is an event that the owner answers.
+
+        With ``plain`` limits requests that ask for no WebSocket are events too, answered by :meth:`respond`; without
+        they are refused.
+        """
+        return cls(ServerHandshake(plain), text=text, maximum_message_size=maximum_message_size, fast_path=fast_path)
 
     def events(self) -> list[Event]:
         """What happened since the last call, in order."""
@@ -130,12 +139,15 @@ class WebSocket:
         elif isinstance(self._handshake, ClientHandshake):
             self._read_answer(self._handshake, data)
         elif self._handshake is not None:
-            event, answer = self._handshake.receive(data)
-            if event is not None:
-                self._events.append(event)
-            if isinstance(event, BadRequest):
-                self._queue(answer)
-                self._end()
+            self._read_request(self._handshake, data)
+
+    def _read_request(self, handshake: ServerHandshake, data: bytes) -> None:
+        event, answer = handshake.receive(data)
+        if event is not None:
+            self._events.append(event)
+        if isinstance(event, BadRequest):
+            self._queue(answer)
+            self._end()
 
     def receive_eof(self) -> None:
         """The peer's bytes have ended, or nobody will wait for more: the last event, unless that has been."""
@@ -187,15 +199,40 @@ class WebSocket:
         self._handshake = None
         self.state = State.CLOSED
 
-    def accept(self, subprotocols: Sequence[str] = (), headers: Iterable[tuple[str, str]] = ()) -> None:
+    def respond(self, status: int, headers: Iterable[tuple[str, str]] = (), body: bytes = b"") -> None:
+        """Server: answer a plain request. The next one may be an event at once; where HTTP ends with this answer, the
+        state is CLOSED.
+
+        Does nothing if the client has left meanwhile. Raises :class:`LocalProtocolError` where HTTP forbids the answer.
+        """
+        if self.state is State.CLOSED:
+            return
+        assert isinstance(self._handshake, ServerHandshake)  # plain requests come before 101 only
+        data, is_last = self._handshake.respond(Response(status, tuple(headers), body))
+        self._queue(data)
+        if is_last:
+            self._end()
+        else:
+            self._read_request(self._handshake, b"")
+
+    def accept(
+        self,
+        subprotocols: Sequence[str] = (),
+        headers: Iterable[tuple[str, str]] = (),
+        *,
+        text: bool | None = None,
+    ) -> None:
         """Server: answer :class:`~mqttws.websocket.events.Upgrade` with ``101``.
 
-        The first of ``subprotocols`` that the client offers is chosen, or none. Does nothing if the client has left
-        meanwhile. Raises :class:`LocalProtocolError` where no request waits or a header cannot be sent.
+        The first of ``subprotocols`` that the client offers is chosen, or none; ``text`` may be decided now. Does
+        nothing if the client has left meanwhile. Raises :class:`LocalProtocolError` where no request waits or a header
+        cannot be sent.
         """
         if self.state is State.CLOSED:
             return
         handshake = self._asked()
+        if text is not None:
+            self._text = text
         opened, data = handshake.accept(subprotocols, headers)
         self._queue(data)
         self._open(opened, handshake.connection, handshake.trailing)

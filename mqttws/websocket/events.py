@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from mqttws.http import Headers, shown, split_target
+from mqttws.http import Headers, Request, shown, split_target
 from mqttws.redaction import REDACTED
 
 __all__ = [
@@ -137,4 +137,5 @@ class Lost:
 
 #: What frames can say, in the order in which they arrived.
 FrameEvent: TypeAlias = bytes | str | Piece | Pong | PeerClosed | Failed
-Event: TypeAlias = Upgrade | Opened | Refused | BadRequest | FrameEvent | Lost
+#: A :class:`~mqttws.http.Request` asks for no WebSocket; only a server that takes such gets them.
+Event: TypeAlias = Upgrade | Request | Opened | Refused | BadRequest | FrameEvent | Lost

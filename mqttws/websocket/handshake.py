@@ -102,14 +102,19 @@ class ClientHandshake:
 
 
 class ServerHandshake:
-    """The server's end: a request is an :class:`Upgrade` before it is answered, or a :class:`BadRequest`."""
+    """The server's end: a request is an :class:`Upgrade` before it is answered, or a :class:`BadRequest`.
+
+    With ``plain`` limits a request that asks for no WebSocket is handed out as it is, with a body within these limits;
+    :meth:`respond` answers it, and the next one may follow on the same connection.
+    """
 
     #: How much a client may send behind its request before it has the answer; it should send nothing (4.1).
     early_bytes = 64 * 1024
 
-    def __init__(self) -> None:
+    def __init__(self, plain: http.Limits | None = None) -> None:
         self._wsproto = wsproto.WSConnection(ConnectionType.SERVER)
-        self._http = http.HttpServer()
+        self._takes_plain = plain is not None
+        self._http = http.HttpServer(plain)
         self._subprotocols: tuple[str, ...] = ()
         self.connection: Connection | None = None
         #: The request was handed out; :meth:`accept` or :meth:`reject` answers it.
@@ -120,7 +125,7 @@ class ServerHandshake:
         """What has arrived behind the request."""
         return self._http.trailing
 
-    def receive(self, data: bytes) -> tuple[Upgrade | BadRequest | None, bytes]:
+    def receive(self, data: bytes) -> tuple[Upgrade | http.Request | BadRequest | None, bytes]:
         """Read on; what the bytes ask for, and what is to be sent at once (the answer to a bad request)."""
         self._http.receive_data(data)
         if self.asked:
@@ -133,9 +138,11 @@ class ServerHandshake:
             return self._bad(fault.status, fault.message)
         return (None, b"") if request is None else self._judge(request)
 
-    def _judge(self, request: http.Request) -> tuple[Upgrade | BadRequest, bytes]:
+    def _judge(self, request: http.Request) -> tuple[Upgrade | http.Request | BadRequest, bytes]:
         """What RFC 6455, 4.2.1 asks of a request that is sound HTTP."""
         headers = request.headers
+        if self._takes_plain and not http.asks_for_websocket(request):
+            return request, b""
         if request.method != "GET" or header(headers, "upgrade") is None:
             return self._bad(400, "this port speaks WebSocket: a GET with 'Upgrade: websocket' is expected")
         if request.version != "1.1":  # of no other version h11 has looked at the Host
@@ -163,6 +170,14 @@ class ServerHandshake:
 
     def _bad(self, status: int, message: str, headers: Headers = ()) -> tuple[BadRequest, bytes]:
         return BadRequest(status, message), self.reject(status, headers, f"{message}\n".encode())
+
+    def respond(self, response: http.Response) -> tuple[bytes, bool]:
+        """Answer a plain request: the bytes, and whether the connection ends with them.
+
+        Raises :class:`LocalProtocolError`, and the request still waits, for an answer that HTTP forbids.
+        """
+        data = self._http.send(response)
+        return data, self._http.must_close
 
     def accept(self, wanted: Sequence[str], headers: Iterable[tuple[str, str]]) -> tuple[Opened, bytes]:
         """Say ``101``, with the first of the ``wanted`` subprotocols that the client offers, or with none.
