@@ -133,11 +133,11 @@ class Connection(Lifecycle):
 
     def changes(self) -> list[Change]:
         """What a durable Session has to store before the bytes that depend on it are given out."""
-        return self._outbox.changes()
+        return self._session.journal.changes()
 
     def committed(self) -> None:
         """What :meth:`changes` gave last is stored."""
-        self._outbox.committed()
+        self._session.journal.committed()
 
     def next_deadline(self) -> float:
         """When to call :meth:`handle_deadline`; infinity when there is nothing to wait for."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mqttws.codec import Publish
 from mqttws.session.flows import Incoming, Outgoing
+from mqttws.session.journal import Journal
 from mqttws.session.store import Change, SessionBegan, SessionState
 
 __all__ = ["Session"]
@@ -21,7 +22,7 @@ class Session:
 
     def __init__(self, state: SessionState | None = None, *, durable: bool = False) -> None:
         self.durable = durable
-        self.journal: list[Change] = []
+        self.journal = Journal()
         held = state if state is not None else SessionState()
         self.outgoing = Outgoing(held, self.record)
         self.incoming = Incoming(held, self.record)
@@ -29,7 +30,7 @@ class Session:
     def record(self, change: Change) -> None:
         """Write one change into the journal, if there is one."""
         if self.durable:
-            self.journal.append(change)
+            self.journal.record(change)
 
     def begin(self) -> tuple[Publish, ...]:
         """Start over as a new Session; the outgoing messages that were under way are returned."""

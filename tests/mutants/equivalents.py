@@ -100,14 +100,6 @@ EQUIVALENTS: Final[tuple[Equivalent, ...]] = (
         "says no just as well; the type checker watches the difference",
     ),
     Equivalent(
-        "mqttws/session/outbox.py",
-        "Outbox.__init__",
-        "self._mark = 0",
-        "statement",
-        "self._mark = 0 → pass",
-        "is read only between changes(), which sets it, and committed()",
-    ),
-    Equivalent(
         "mqttws/codec/primitives.py",
         "write_packet_id",
         "if not value or not 0 < value <= 0xFFFF:",
