@@ -145,7 +145,8 @@ class Connection(Lifecycle):
             return math.inf
         if self._keep_alive is not None:
             return self._keep_alive.deadline()
-        return self._connect_by
+        # How long the answer to a CONNECT may take is a matter of whoever gives it.
+        return math.inf if self._awaits_owner else self._connect_by
 
     def handle_deadline(self, now: float) -> None:
         """Send the ping, or give up on the peer. Before its time it does nothing."""

@@ -454,6 +454,16 @@ class TestDeadlines:
         assert isinstance(error, ConnectionLost)
         assert f"no {awaited} within 3 seconds" in str(error)
 
+    def test_the_owner_may_take_its_time_to_answer_connect(self) -> None:
+        server = Connection(Role.SERVER, connect_timeout=3)
+        server.start(100)
+        server.receive_data(encode(Connect(client_id="c", keep_alive=10)), 101)
+        assert server.next_deadline() == math.inf
+        server.handle_deadline(200)
+        server.send(ConnAck(), 200)
+        assert server.is_open
+        assert server.next_deadline() == 215
+
 
 @pytest.mark.parametrize(
     ("sender", "packet", "statement"),
