@@ -7,7 +7,6 @@ import sys
 import textwrap
 import time
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -191,21 +190,6 @@ def test_who_is_not_there_says_so(capsys: pytest.CaptureFixture[str], monkeypatc
 def test_a_peer_says_what_it_does_not_read() -> None:
     decoder = decoder_of("amqtt", 5, Role.CLIENT)
     assert decoder.decode(PING, 5, Role.CLIENT).verdict is Verdict.UNSUPPORTED
-
-
-@pytest.mark.parametrize("name", PEERS)
-def test_known_decoders_where_they_are_installed(name: str) -> None:
-    peer = PEERS[name]
-    try:
-        release = peer.release()
-    except DecoderUnusable as absent:
-        pytest.skip(str(absent))
-    assert release
-    for version in peer.versions:
-        with closing(decoder_of(name, version, Role.SERVER)) as decoder:
-            wire = "3005 0001 61 00 78" if version == 5 else "3004 0001 61 78"
-            assert decoder.decode(bytes.fromhex(wire), version, Role.SERVER).verdict is Verdict.ACCEPTED
-            assert decoder.decode(b"\x30\x7f\0", version, Role.SERVER).verdict is Verdict.REFUSED
 
 
 def test_a_known_release_is_named() -> None:

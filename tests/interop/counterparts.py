@@ -22,6 +22,9 @@ from typing import NoReturn
 
 import pytest
 
+from mqttws.fuzz.adapters import DecoderUnusable
+from mqttws.fuzz.adapters.peers import PEERS
+
 SCRIPTS = Path(__file__).parent / "node"
 NPM_SECONDS = 300
 
@@ -54,6 +57,15 @@ def find_paho() -> None:
     """paho-mqtt, as a package of this very interpreter."""
     if importlib.util.find_spec("paho") is None:
         raise CounterpartMissing("paho-mqtt is not installed (pip install --group interop)")
+
+
+def find_decoders() -> None:
+    """The decoders of other projects that the adapters know, as packages of this very interpreter."""
+    for peer in PEERS.values():
+        try:
+            peer.release()
+        except DecoderUnusable as error:
+            raise CounterpartMissing(f"{error} (pip install --group interop)") from None
 
 
 def find_node() -> Path:
@@ -108,6 +120,7 @@ def find_node_packages() -> Path:
 COUNTERPARTS: dict[str, Callable[[], Path | None]] = {
     "mosquitto": find_mosquitto,
     "paho": find_paho,
+    "decoders": find_decoders,
     "mqttjs": find_node_packages,
     "aedes": find_node_packages,
 }

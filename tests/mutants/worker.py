@@ -24,7 +24,7 @@ PRELOADED = ("pytest", "hypothesis", "hypothesis.stateful", "hypothesis.strategi
 MEMORY = 3 << 30  #: bytes of address space; a mutant that grows without end dies of it
 PROFILE = "mutants"  #: of Hypothesis: derandomised, and a failing example is enough, it need not be small
 
-ARGUMENTS = ("-x", "-q", "-p", "no:cacheprovider", "--assert=plain", f"--hypothesis-profile={PROFILE}")
+ARGUMENTS = ("-x", "-q", "-n0", "-p", "no:cacheprovider", "--assert=plain", f"--hypothesis-profile={PROFILE}")
 
 
 class FirstFailure:
