@@ -90,8 +90,8 @@ class _Play:
         self._say(Role.CLIENT, connect)
         if method is not None:
             for _ in range(source.draw(2)):
-                self._say(Role.SERVER, self._auth(Role.SERVER, ReasonCode.CONTINUE_AUTHENTICATION))
-                self._say(Role.CLIENT, self._auth(Role.CLIENT, ReasonCode.CONTINUE_AUTHENTICATION))
+                if self._say(Role.SERVER, self._auth(Role.SERVER, ReasonCode.CONTINUE_AUTHENTICATION)):
+                    self._say(Role.CLIENT, self._auth(Role.CLIENT, ReasonCode.CONTINUE_AUTHENTICATION))
         self._say(Role.SERVER, connack)
         self.ends[Role.SERVER].limits = Limits.announced_in(connack)
         self.over = connack.reason_code != 0
@@ -137,7 +137,9 @@ class _Play:
                     self._subscribe()
                 case 3:
                     self._unsubscribe()
-                case 4 if self.method is not None:
+                case 4 if self.method is not None and not any(
+                    isinstance(owed, Auth) for owed in self.ends[Role.SERVER].owes
+                ):
                     self._ask(self._auth(Role.CLIENT, ReasonCode.RE_AUTHENTICATE))
                 case _:
                     self._publish(sender)

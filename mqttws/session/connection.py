@@ -35,7 +35,8 @@ class Connection(Lifecycle):
     Session Present 1 is the Server's error [MQTT-3.2.2-4]. A Server attaches one after CONNECT. Packets above
     ``maximum_packet_size`` bytes are refused at their header, in 3.1.1 too; in 5.0 say it to the peer as well. A Server
     gives up when CONNECT, a Client when CONNACK has not come within ``connect_timeout`` seconds; ``ping_timeout`` is
-    that of :class:`~mqttws.session.keepalive.KeepAlive`.
+    that of :class:`~mqttws.session.keepalive.KeepAlive`. With ``topic_aliases`` messages get Topic Aliases by
+    themselves, as far as the peer takes them; what :meth:`send` returns and ``Delivered`` names has none.
 
     Nothing the peer sends makes a method raise: its fault becomes the last event, ``Closed(error)``, and
     :meth:`data_to_send` still has our farewell.
@@ -52,6 +53,11 @@ class Connection(Lifecycle):
     def session(self) -> Session:
         """The Session this connection works on."""
         return self._session
+
+    @property
+    def authenticating(self) -> bool:
+        """Whether an exchange of AUTH is under way: no other may begin now."""
+        return self._states.authentication_method is not None and self._authentication.under_way
 
     @property
     def limits(self) -> Limits:

@@ -24,7 +24,7 @@ from mqttws.codec import (
 )
 from mqttws.codec.properties import AckProperties
 from mqttws.errors import LocalProtocolError, RemoteProtocolError
-from mqttws.session.aliases import TopicAliases
+from mqttws.session.aliases import GivenAliases, TopicAliases
 from mqttws.session.events import Delivered, Event
 from mqttws.session.flows import AWAITED
 from mqttws.session.limits import Limits
@@ -39,7 +39,11 @@ _ANSWERS = {_P.SUBSCRIBE: _P.SUBACK, _P.UNSUBSCRIBE: _P.UNSUBACK}
 
 
 class Exchanges:
-    """The traffic of one open connection. ``own`` is what we announced, ``writer.limits`` what the peer did."""
+    """The traffic of one open connection. ``own`` is what we announced, ``writer.limits`` what the peer did.
+
+    With ``gives_aliases`` new messages get Topic Aliases as far as the peer takes them. Not those that are sent again:
+    they may be on their way to a peer that never saw the packet which set the alias.
+    """
 
     __slots__ = (
         "_announced",
@@ -55,13 +59,21 @@ class Exchanges:
         "strays",
     )
 
-    def __init__(self, session: Session, writer: PacketWriter, own: Limits, events: list[Event]) -> None:
+    def __init__(
+        self,
+        session: Session,
+        writer: PacketWriter,
+        own: Limits,
+        events: list[Event],
+        *,
+        gives_aliases: bool = False,
+    ) -> None:
         self._session = session
         self._writer = writer
         self._own = own
         self._peer = writer.role.peer
         self._events = events
-        self._outbound = TopicAliases()
+        self._outbound = GivenAliases(writer.limits.topic_alias_maximum if gives_aliases else 0)
         self._inbound = TopicAliases()
         #: Requests of the Client that we have to answer: what with, and with how many codes.
         self._requests: dict[int, tuple[PacketType, int]] = {}
@@ -93,9 +105,7 @@ class Exchanges:
         writer.limits.check_publish(packet, writer.role, writer.version)
         topic = packet.topic or self._outbound.topic_of(packet)
         if not packet.qos:
-            writer.queue(packet)
-            if packet.properties:
-                self._outbound.learn(packet)
+            writer.outbox.append(self._encoded(packet))
             return packet
         if self.send_quota == 0:
             raise LocalProtocolError(
@@ -105,12 +115,30 @@ class Exchanges:
             )
         packet_id = outgoing.new_id(packet.packet_id)
         sent = Publish(packet.topic, packet.payload, packet.qos, packet.retain, False, packet_id, packet.properties)
-        data = writer.encode(sent)
-        self._outbound.learn(sent)
+        data = self._encoded(sent)
         awaits = _P.PUBACK if packet.qos == QoS.AT_LEAST_ONCE else _P.PUBREC
         outgoing.begin(packet_id, awaits, self._without_alias(sent, topic))
         writer.outbox.append(data)
         return sent
+
+    def _encoded(self, publish: Publish) -> bytes:
+        """The bytes of a new message, with a Topic Alias of ours where that helps; what aliases it sets is known then.
+
+        A message sent again carries its name, on this connection or the next: one that would be too large with it must
+        not leave without it. Near the limit no alias is given, and the peer's limit is held against the whole name.
+        """
+        writer, outbound = self._writer, self._outbound
+        if outbound.gives:
+            short = outbound.shortened(publish)
+            if short is not publish:
+                data = encode(short, writer.version)
+                if len(data) + 4 * len(publish.topic) + 8 <= writer.limits.maximum_packet_size:
+                    outbound.used(publish.topic)
+                    return data
+        data = writer.encode(publish)
+        if publish.properties:
+            outbound.learn(publish)
+        return data
 
     @staticmethod
     def _without_alias(publish: Publish, topic: str) -> Publish:

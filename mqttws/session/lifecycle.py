@@ -17,6 +17,7 @@ from mqttws.errors import (
     ServerDisconnected,
     name_of,
 )
+from mqttws.session.authentication import Authentication
 from mqttws.session.events import Closed, Event, SessionResumed, SessionStarted
 from mqttws.session.exchanges import Exchanges
 from mqttws.session.keepalive import KeepAlive
@@ -53,6 +54,7 @@ class Lifecycle:
         maximum_packet_size: int = LARGEST_PACKET,
         connect_timeout: float = 10.0,
         ping_timeout: float | None = None,
+        topic_aliases: bool = False,
     ) -> None:
         self.role = role
         self.version: ProtocolVersion | None = None if version is None else ProtocolVersion(version)
@@ -73,6 +75,8 @@ class Lifecycle:
         self._keep_alive: KeepAlive | None = None
         self._events: list[Event] = []
         self._states = StateTable()
+        self._authentication = Authentication()
+        self._gives_aliases = topic_aliases
         self._outbox = Outbox(self._session.journal)
         self._writer = PacketWriter(role, self._outbox)
         self._own = Limits()
@@ -116,6 +120,7 @@ class Lifecycle:
             raise LocalProtocolError("Session Present 1 after Clean Start 1", statement="MQTT-3.2.2-2")
         if packet.reason_code == 0:
             self._check_method(packet)
+            self._authentication.check_accepted()
             if self.version is ProtocolVersion.V5 and not self.client_id:
                 assigned = packet.properties.get("assigned_client_identifier")
                 if not assigned:
@@ -141,13 +146,16 @@ class Lifecycle:
     def _open(self, packet: ConnAck) -> None:
         """CONNACK with a code of 0 has passed, in whichever direction: what it settles."""
         self._states.advance(Role.SERVER, _P.CONNACK)
+        self._authentication.accepted()
         self.connack = packet
         said = packet.properties
         self.client_id = said.get("assigned_client_identifier", self.client_id)
         self.keep_alive = said.get("server_keep_alive", self.keep_alive)
         self.session_expiry_interval = said.get("session_expiry_interval", self.session_expiry_interval)
         self._keep_alive = KeepAlive(self.role, self.keep_alive, self._now, self._ping_timeout)
-        self._exchanges = Exchanges(self._session, self._writer, self._own, self._events)
+        self._exchanges = Exchanges(
+            self._session, self._writer, self._own, self._events, gives_aliases=self._gives_aliases
+        )
 
     def _ping(self, packet: PingReq) -> PingReq:
         """Send PINGREQ; from now on PINGRESP is awaited."""
@@ -162,7 +170,9 @@ class Lifecycle:
     def _send_auth(self, packet: Auth) -> Auth:
         self._check_code(packet, "MQTT-3.15.2-1")
         self._check_method(packet)
+        self._authentication.check(self.role, packet.reason_code)
         self._writer.queue(packet)
+        self._authentication.advance(self.role, packet.reason_code)
         return packet
 
     def _send_disconnect(self, packet: Disconnect) -> Disconnect:
@@ -217,6 +227,7 @@ class Lifecycle:
             self._end(ConnectRefused(packet.reason_code, packet.properties, version=self.version))
             return
         self._check_method(packet)
+        self._authentication.check_accepted()
         if packet.session_present and self.connect.clean_start:
             raise RemoteProtocolError("Session Present 1 after Clean Start 1", statement="MQTT-3.2.2-2")
         if packet.session_present and not self._holds_session:
@@ -241,6 +252,8 @@ class Lifecycle:
 
     def _on_auth(self, packet: Auth) -> None:
         self._check_method(packet)
+        self._authentication.check(self.role.peer, packet.reason_code)
+        self._authentication.advance(self.role.peer, packet.reason_code)
         self._events.append(packet)
 
     def _on_disconnect(self, packet: Disconnect) -> None:
