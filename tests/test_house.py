@@ -282,6 +282,6 @@ def test_nothing_is_hidden_from_coverage() -> None:
 
 
 def test_no_module_is_called_like_one_of_the_standard_library() -> None:
-    """Except `http`, which lies in a package of ours and is called what it is."""
+    """Except `http` and `trace`, which lie in a package of ours and are called what they are."""
     names = {file.stem for file in sources()} | {folder.name for folder in PACKAGE.rglob("*") if folder.is_dir()}
-    assert (names & set(sys.stdlib_module_names)) - {"__main__", "http"} == set()
+    assert (names & set(sys.stdlib_module_names)) - {"__main__", "http", "trace"} == set()
