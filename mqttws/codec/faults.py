@@ -112,7 +112,8 @@ def past_end(field: str, offset: int, statement: str | None = None) -> Malformed
 
 def trailing(count: int, offset: int) -> MalformedPacket:
     """Bytes inside a packet that belong to no field."""
-    return MalformedPacket(f"{count} bytes behind the last field", offset=offset, field="remaining_length")
+    counted = "1 byte" if count == 1 else f"{count} bytes"
+    return MalformedPacket(f"{counted} behind the last field", offset=offset, field="remaining_length")
 
 
 def zero_packet_id(offset: int, statement: str) -> RemoteProtocolError:

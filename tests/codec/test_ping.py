@@ -17,8 +17,8 @@ def test_a_ping_is_a_fixed_header(version: int) -> None:
 
 
 @pytest.mark.parametrize("version", [4, 5])
-@pytest.mark.parametrize("wire", ["c0 01 00", "d0 02 0000"])
-def test_a_ping_with_a_body_is_malformed(wire: str, version: int) -> None:
+@pytest.mark.parametrize(("wire", "count"), [("c0 01 00", "1 byte"), ("d0 02 0000", "2 bytes")])
+def test_a_ping_with_a_body_is_malformed(wire: str, count: str, version: int) -> None:
     error = fault_of(wire, version)
     assert (error.field, error.offset) == ("remaining_length", 2)
-    assert error.message == f"{int(wire[3:5])} bytes behind the last field"
+    assert error.message == f"{count} behind the last field"

@@ -6,21 +6,9 @@ from typing import Any
 
 import pytest
 
-from mqttws.codec import (
-    Connect,
-    Disconnect,
-    Framer,
-    MalformedPacket,
-    Packet,
-    RemoteProtocolError,
-    SubAck,
-    Subscribe,
-    UnsubAck,
-    Unsubscribe,
-    decode,
-    encode,
-)
+from mqttws.codec import Framer, MalformedPacket, RemoteProtocolError, decode, encode
 from mqttws.conformance import Vector, statements, vectors
+from mqttws.conformance.fields import fields_of
 from mqttws.vocabulary import ProtocolVersion, Role
 
 _SENDERS = {"client": [Role.CLIENT], "server": [Role.SERVER], "either": [Role.CLIENT, Role.SERVER]}
@@ -68,49 +56,6 @@ _AS_GOOD = {
 }
 
 
-def _hex(value: Any) -> Any:
-    return value.hex() if isinstance(value, bytes) else value
-
-
-def _properties(properties: Any) -> dict[str, Any]:
-    shown = {name: _hex(value) for name, value in properties.items()}
-    if "user_property" in shown:
-        shown["user_property"] = [list(pair) for pair in shown["user_property"]]
-    if isinstance(shown.get("subscription_identifier"), int):
-        shown["subscription_identifier"] = [shown["subscription_identifier"]]
-    return shown
-
-
-def _fields(packet: Packet, version: int) -> dict[str, Any]:
-    """A packet in the words of the vectors."""
-    shown = {name: _hex(getattr(packet, name)) for name in packet.__slots__}
-    properties = _properties(shown.pop("properties", {}))
-    if isinstance(packet, Connect):
-        version = shown["protocol_level"] = shown.pop("version")
-        shown["protocol_name"] = "MQTT"
-        will = packet.will
-        if will is not None:
-            shown["will"] = {name: _hex(getattr(will, name)) for name in ("topic", "payload", "qos", "retain")}
-            if version == 5:
-                shown["will"]["properties"] = _properties(will.properties)
-    elif isinstance(packet, Subscribe):
-        names = ("qos", "no_local", "retain_as_published", "retain_handling")[: 1 if version == 4 else 4]
-        shown["subscriptions"] = [
-            {"filter": one.topic_filter, **{name: getattr(one, name) for name in names}} for one in packet.subscriptions
-        ]
-    elif isinstance(packet, Unsubscribe):
-        shown["filters"] = shown.pop("topic_filters")
-    elif version == 4 and isinstance(packet, UnsubAck):
-        del shown["reason_codes"]
-    elif version == 4 and "packet_id" in shown and not isinstance(packet, SubAck):
-        shown.pop("reason_code", None)
-    elif version == 4 and isinstance(packet, Disconnect):
-        del shown["reason_code"]
-    if version == 5 and "properties" in packet.__slots__:
-        shown["properties"] = properties
-    return {"type": packet.packet_type.name, **shown}
-
-
 def _cases(*kinds: str, ambiguous: bool = False) -> list[Any]:
     """One case for each vector, version and sender."""
     return [
@@ -127,7 +72,7 @@ def test_a_packet_gets_the_verdict_of_the_standard(vector: Vector, version: int,
     data = bytes.fromhex(vector["hex"])
     if vector["valid"]:
         packet = decode(data, version, sender=sender)
-        assert _fields(packet, version) == vector["fields"]
+        assert fields_of(packet, version) == vector["fields"]
         assert decode(data, version) == packet
         written = encode(packet, version)
         if vector["reencode"] == "shorter":
@@ -227,7 +172,7 @@ def test_a_stream_gives_its_packets_and_keeps_the_rest(vector: Vector, version: 
     framer = Framer(version, sender=sender)
     framer.receive_data(bytes.fromhex(vector["hex"]))
     assert vector["fields"] is not None
-    assert [_fields(packet, version) for packet in framer.packets()] == vector["fields"]["packets"]
+    assert [fields_of(packet, version) for packet in framer.packets()] == vector["fields"]["packets"]
     assert framer.pending == len(bytes.fromhex(vector["fields"]["pending"]))
 
 
