@@ -18,7 +18,9 @@ from mqttws.endpoint.service import Service
 from mqttws.endpoint.sessions import Counters, Peer
 from mqttws.link import Link, LinkEvent, Opened, Upgrade
 from mqttws.session import Closed, Connection
+from mqttws.trace import Recorder
 from mqttws.transport import Pump
+from mqttws.transport.tap import tap
 from mqttws.vocabulary import Role
 from mqttws.webpubsub import ConnectionString, client_access_url
 
@@ -49,6 +51,8 @@ class Endpoint:
         #: Byte streams being served, those before and in the handshake included.
         self.sockets = 0
         self._connection_string = connection_string
+        #: Records the bytes of the connections that come from now on.
+        self.recorder: Recorder | None = None
         self._door = Door(service, connection_string.endpoint, keys, hubs)
         self._hubs: dict[str, Hub] = {}
         self._pumps: dict[Peer, Pump] = {}
@@ -109,7 +113,7 @@ class Endpoint:
             maximum_message_size=service.maximum_packet_size,
         )
         pump = Pump(
-            stream,
+            tap(stream, self.recorder, Role.SERVER),
             link,
             high_water=service.send_buffer_bytes + service.maximum_packet_size,
             send_timeout=service.send_timeout,

@@ -17,6 +17,7 @@ import trio
 from mqttws.endpoint.endpoint import Endpoint
 from mqttws.endpoint.log import Log
 from mqttws.endpoint.service import Service, unproven
+from mqttws.transport.tap import Trace, open_trace
 from mqttws.webpubsub import ConnectionString, check_hub, key_warning, make_token, new_access_key
 
 __all__ = ["open_endpoint"]
@@ -42,6 +43,7 @@ async def open_endpoint(
     public_address: str | None = None,
     ssl_context: ssl.SSLContext | None = None,
     log: Callable[[str], None] | None = None,
+    trace: Trace | None = None,
     service: Service | None = None,
     **settings: Any,
 ) -> AsyncIterator[Endpoint]:
@@ -50,7 +52,9 @@ async def open_endpoint(
     ``port`` 0 takes a free one. ``access_key`` None makes a random one; with a ``secondary_key`` tokens of either
     count. ``hubs`` None admits every valid hub name. ``public_address`` (``http(s)://host:port``) is where clients
     reach the endpoint if that is not where it listens: behind a proxy, in a container. ``log`` gets one line for each
-    event, escaped and without secrets. Each row of :class:`~mqttws.endpoint.service.Service` may be given as a keyword.
+    event, escaped and without secrets. ``trace`` records the bytes of all connections, secrets masked: a file that is
+    written anew, a function for each line, or a :class:`~mqttws.trace.Recorder`. Each row of
+    :class:`~mqttws.endpoint.service.Service` may be given as a keyword.
 
     Leaving the block says goodbye to the clients (5.0: DISCONNECT 0x8B) and takes ``shutdown_timeout`` seconds at most.
     Raises :class:`OSError` if the address cannot be had, :class:`ValueError` for a wrong value and :class:`TypeError`
@@ -69,7 +73,8 @@ async def open_endpoint(
         endpoint = Endpoint(where, bound, keys=keys, hubs=hubs, service=chosen, log=Log(log))
         _announce(endpoint, keys)
         # Addresses of one name get different ports if the system may choose: only the first one can be told.
-        async with _listening(endpoint, listeners if port else listeners[:1], ssl_context):
+        ours = listeners if port else listeners[:1]
+        async with open_trace(trace) as endpoint.recorder, _listening(endpoint, ours, ssl_context):
             yield endpoint
     finally:
         for listener in listeners:
