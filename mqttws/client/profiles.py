@@ -14,6 +14,8 @@ from mqttws.codec import Connect, Publish, encode
 from mqttws.errors import LocalProtocolError
 from mqttws.topics import has_wildcard, is_shared
 from mqttws.vocabulary import ProtocolVersion, QoS, ReasonCode
+from mqttws.webpubsub import limits
+from mqttws.webpubsub.server_topics import EVENTS, event_name_fault
 
 __all__ = ["MQTT", "WEB_PUBSUB", "Profile", "ProfileName", "choose"]
 
@@ -36,14 +38,9 @@ class Profile:
         """Raise :class:`LocalProtocolError` where the service would refuse this Topic Filter."""
 
 
-# Documented in reference "MQTT connection parameters", "support status" and "service internals".
-_CLIENT_ID: Final = re.compile(r"[0-9A-Za-z]{1,128}")
-_LONGEST_KEEP_ALIVE: Final = 180
-_LONGEST_TOPIC: Final = 1_024
-_LARGEST_WILL: Final = 2_000
-_LARGEST_MESSAGE: Final = 1_048_576
+_CLIENT_ID: Final = re.compile(limits.client_id_rule())
 #: No header of a PUBLISH is longer than this; below it the size need not be counted.
-_SURELY_FITS: Final = _LARGEST_MESSAGE - 300_000
+_SURELY_FITS: Final = limits.MAXIMUM_PACKET_SIZE - 300_000
 
 
 class WebPubSubProfile(Profile):
@@ -61,28 +58,33 @@ class WebPubSubProfile(Profile):
         old = packet.version == ProtocolVersion.V3_1_1
         # In 5.0 the service assigns an identifier; in 3.1.1 none is below its shortest.
         if not _CLIENT_ID.fullmatch(packet.client_id) and (old or packet.client_id):
-            raise _refusal("a client id is 1 to 128 ASCII letters and digits", ReasonCode.CLIENT_IDENTIFIER_NOT_VALID)
-        if old and not 1 <= packet.keep_alive <= _LONGEST_KEEP_ALIVE:
-            raise _refusal(f"Keep Alive is 1 to {_LONGEST_KEEP_ALIVE} seconds in 3.1.1, not {packet.keep_alive}")
+            raise _refusal(
+                f"a client id is 1 to {limits.CLIENT_ID_LENGTH} ASCII letters and digits",
+                ReasonCode.CLIENT_IDENTIFIER_NOT_VALID,
+            )
+        if old and not 1 <= packet.keep_alive <= limits.KEEP_ALIVE_MAXIMUM:
+            raise _refusal(f"Keep Alive is 1 to {limits.KEEP_ALIVE_MAXIMUM} seconds in 3.1.1, not {packet.keep_alive}")
         if (will := packet.will) is None:
             return
-        _check_topic(will.topic, "a Will Topic")
-        if len(will.payload) > _LARGEST_WILL:
+        _check_topic(will.topic)
+        if len(will.payload) > limits.WILL_PAYLOAD_LIMIT:
             raise _refusal(
-                f"a Will Message has at most {_LARGEST_WILL:,} bytes, not {len(will.payload):,}",
+                f"a Will Message has at most {limits.WILL_PAYLOAD_LIMIT:,} bytes, not {len(will.payload):,}",
                 ReasonCode.PACKET_TOO_LARGE,
             )
         if will.retain:
             raise _refusal("there are no retained messages, a Will's included", ReasonCode.RETAIN_NOT_SUPPORTED)
 
     def check_publish(self, packet: Publish, version: ProtocolVersion) -> None:
-        """Topic, RETAIN, Topic Alias and size."""
-        _check_topic(packet.topic, "a topic")
+        """Topic, RETAIN, Topic Alias and size; below ``$webpubsub/server/events/`` what makes an event."""
+        _check_topic(packet.topic)
+        if packet.topic.startswith(EVENTS):
+            _check_event(packet)
         if packet.retain:
             raise _refusal("there are no retained messages", ReasonCode.RETAIN_NOT_SUPPORTED)
         if "topic_alias" in packet.properties:
             raise _refusal("there are no topic aliases", ReasonCode.TOPIC_ALIAS_INVALID)
-        if len(packet.payload) > _SURELY_FITS and (size := _size(packet, version)) > _LARGEST_MESSAGE:
+        if len(packet.payload) > _SURELY_FITS and (size := _size(packet, version)) > limits.MAXIMUM_PACKET_SIZE:
             raise _refusal(f"a message has at most 1 MB, not {size:,} bytes", ReasonCode.PACKET_TOO_LARGE)
 
     def check_filter(self, topic_filter: str) -> None:
@@ -91,7 +93,7 @@ class WebPubSubProfile(Profile):
             raise _refusal("there are no shared subscriptions", ReasonCode.SHARED_SUBSCRIPTIONS_NOT_SUPPORTED)
         if has_wildcard(topic_filter):
             raise _refusal("there are no wildcard subscriptions", ReasonCode.WILDCARD_SUBSCRIPTIONS_NOT_SUPPORTED)
-        _check_topic(topic_filter, "a topic")
+        _check_topic(topic_filter)
 
 
 def _size(packet: Publish, version: ProtocolVersion) -> int:
@@ -101,12 +103,16 @@ def _size(packet: Publish, version: ProtocolVersion) -> int:
     return len(encode(identified, version))
 
 
-def _check_topic(topic: str, what: str) -> None:
-    if not topic.strip() or len(topic) > _LONGEST_TOPIC:
-        raise _refusal(
-            f"{what} is 1 to {_LONGEST_TOPIC:,} characters long and not only white space",
-            ReasonCode.TOPIC_NAME_INVALID,
-        )
+def _check_topic(topic: str) -> None:
+    if (fault := limits.topic_fault(topic)) is not None:
+        raise _refusal(fault, ReasonCode.TOPIC_NAME_INVALID)
+
+
+def _check_event(packet: Publish) -> None:
+    if (fault := event_name_fault(packet.topic[len(EVENTS) :])) is not None:
+        raise _refusal(fault, ReasonCode.TOPIC_NAME_INVALID)
+    if (fault := limits.content_type_fault(packet.properties.get("content_type"))) is not None:
+        raise _refusal(fault, ReasonCode.PAYLOAD_FORMAT_INVALID)
 
 
 def _refusal(rule: str, reason_code: ReasonCode = ReasonCode.IMPLEMENTATION_SPECIFIC_ERROR) -> LocalProtocolError:

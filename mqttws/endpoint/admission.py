@@ -11,8 +11,8 @@ from typing import Any, Final
 
 from mqttws.codec import Connect, Will
 from mqttws.endpoint.service import Service
-from mqttws.endpoint.subscriptions import topic_fault
 from mqttws.vocabulary import ConnectReturnCode, ProtocolVersion, ReasonCode
+from mqttws.webpubsub.limits import topic_fault
 
 __all__ = ["Accepted", "Refused", "judge_connect", "new_client_id"]
 

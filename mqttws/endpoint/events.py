@@ -7,34 +7,25 @@ event meets the setting ``event_without_handler``.
 
 from __future__ import annotations
 
-import re
-from typing import Final
-
 from mqttws.codec import Publish
 from mqttws.codec.properties import PublishProperties
 from mqttws.endpoint.messages import Message
 from mqttws.vocabulary import QOS, ReasonCode
+from mqttws.webpubsub.limits import content_type_fault
+from mqttws.webpubsub.server_topics import EVENTS, STATUS_PROPERTY, event_name_fault
 
-__all__ = ["EVENTS", "RESERVED", "answer", "event_fault"]
-
-#: Topics that belong to the service; a PUBLISH to one reaches no subscriber.
-RESERVED: Final = "$webpubsub/"
-EVENTS: Final = "$webpubsub/server/events/"
-
-_MIME_TYPE: Final = re.compile(r"[\w!#$&^.+-]{1,127}/[\w!#$&^.+-]{1,127}(?:\s*;.*)?", re.ASCII | re.DOTALL)
+__all__ = ["answer", "event_fault"]
 
 
 def event_fault(publish: Publish) -> tuple[ReasonCode, str] | None:
-    """Why a PUBLISH below :data:`EVENTS` is no event, as code and text; None if it is one.
+    """Why a PUBLISH below ``$webpubsub/server/events/`` is no event, as code and text; None if it is one.
 
     Documented: the name holds no ``/``, and a content type is a MIME type.
     """
-    name = publish.topic[len(EVENTS) :]
-    if not name or "/" in name:
-        return ReasonCode.TOPIC_NAME_INVALID, "an event's name is not empty and holds no '/'"
-    content_type = publish.properties.get("content_type")
-    if content_type is not None and not _MIME_TYPE.fullmatch(content_type):
-        return ReasonCode.PAYLOAD_FORMAT_INVALID, "the content type of an event is a MIME type"
+    if (fault := event_name_fault(publish.topic[len(EVENTS) :])) is not None:
+        return ReasonCode.TOPIC_NAME_INVALID, fault
+    if (fault := content_type_fault(publish.properties.get("content_type"))) is not None:
+        return ReasonCode.PAYLOAD_FORMAT_INVALID, fault
     return None
 
 
@@ -46,7 +37,7 @@ def answer(publish: Publish, status: int, text: str) -> Message:
     outcome = "succeeded" if 200 <= status < 300 else "failed"
     properties: PublishProperties = {
         "content_type": "text/plain",
-        "user_property": [("azure-status-code", str(status))],
+        "user_property": [(STATUS_PROPERTY, str(status))],
     }
     if "correlation_data" in publish.properties:
         properties["correlation_data"] = publish.properties["correlation_data"]

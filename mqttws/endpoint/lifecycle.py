@@ -7,13 +7,13 @@ from typing import Any
 
 from mqttws.codec import ConnAck, Connect, Disconnect, Will
 from mqttws.endpoint.admission import Accepted, Refused, judge_connect
-from mqttws.endpoint.events import RESERVED
 from mqttws.endpoint.messages import Message
 from mqttws.endpoint.router import Clock, Router
 from mqttws.endpoint.sessions import REASON_LIMIT, ClientSession, Peer
 from mqttws.endpoint.subscriptions import Subscriber
 from mqttws.errors import LocalProtocolError
 from mqttws.vocabulary import QOS, ProtocolVersion, ReasonCode
+from mqttws.webpubsub.server_topics import RESERVED
 
 __all__ = ["Lifecycle"]
 

@@ -15,6 +15,8 @@ from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 from typing import Any, Final
 
+from mqttws.webpubsub import limits
+
 __all__ = ["Origin", "Service", "Setting", "settings_of", "unproven"]
 
 
@@ -97,22 +99,22 @@ class Service:
 
     # CONNECT.
     allow_underscore: bool = _setting(False, "22", _DOC, "admit '_' in client ids besides [0-9A-Za-z]")
-    client_id_length: int = _setting(128, "22", _DOC, "longest client id", least=1, most=65_535)
+    client_id_length: int = _setting(limits.CLIENT_ID_LENGTH, "22", _DOC, "longest client id", least=1, most=65_535)
     keep_alive_maximum: int = _setting(
-        180, "25, 26", _DOC, "longest keep alive; beyond it and at 0 3.1.1 is refused, 5.0 told Server Keep Alive",
-        least=1, most=65_535,
+        limits.KEEP_ALIVE_MAXIMUM, "25, 26", _DOC,
+        "longest keep alive; beyond it and at 0 3.1.1 is refused, 5.0 told Server Keep Alive", least=1, most=65_535,
     )  # fmt: skip
     v3_refusal_code: int = _setting(
         3, "25, 27, 28", _UNK, "3.1.1 return code for a refusal that 3.1.1 has no code for", least=1, most=5
     )
-    topic_length: int = _setting(1024, "27, 46", _DOC, "longest topic", least=1, most=65_535)
-    will_payload_limit: int = _setting(2000, "28", _DOC, "largest will message", least=0)
+    topic_length: int = _setting(limits.TOPIC_LENGTH, "27, 46", _DOC, "longest topic", least=1, most=65_535)
+    will_payload_limit: int = _setting(limits.WILL_PAYLOAD_LIMIT, "28", _DOC, "largest will message", least=0)
     will_payload_code: int = _setting(0x97, "28", _UNK, "5.0 code for a larger one", choices=(0x95, 0x97))
     session_expiry_maximum: int = _setting(
-        30, "37, 67", _DOC, "how long a session outlives its connection at most", least=0
+        limits.SESSION_EXPIRY_MAXIMUM, "37, 67", _DOC, "how long a session outlives its connection at most", least=0
     )
     maximum_packet_size: int = _setting(
-        1024 * 1024, "38, 54", _DOC, "largest packet and WebSocket message from a client", least=64
+        limits.MAXIMUM_PACKET_SIZE, "38, 54", _DOC, "largest packet and WebSocket message from a client", least=64
     )
     # 65,535 is what a silent CONNACK means. A modest number lets the endpoint slow a publisher down by MQTT's own means
     # when it outruns a subscriber (see backlog.py), instead of ending the subscriber's session.
@@ -159,7 +161,7 @@ class Service:
     @property
     def client_id_rule(self) -> str:
         """The rule for client ids as people read it."""
-        return f"[0-9A-Za-z{'_' if self.allow_underscore else ''}]{{1,{self.client_id_length}}}"
+        return limits.client_id_rule(underscore=self.allow_underscore, length=self.client_id_length)
 
     def changed(self, **settings: Any) -> Service:
         """The same service with other values; :class:`TypeError` for a name that is no setting."""

@@ -10,8 +10,9 @@ from mqttws.codec import Subscription
 from mqttws.endpoint.service import Service
 from mqttws.topics import has_wildcard, is_shared
 from mqttws.vocabulary import QOS, ProtocolVersion, QoS, ReasonCode
+from mqttws.webpubsub.limits import topic_fault
 
-__all__ = ["Subscriber", "SubscriptionIndex", "judge_filter", "topic_fault"]
+__all__ = ["Subscriber", "SubscriptionIndex", "judge_filter"]
 
 SessionT = TypeVar("SessionT")
 
@@ -68,15 +69,6 @@ class SubscriptionIndex(Generic[SessionT]):
         """
         sessions = self._exact.get(topic)
         return tuple(sessions.items()) if sessions else ()
-
-
-def topic_fault(topic: str, limit: int) -> str | None:
-    """What is wrong with a topic as a group name: blank or longer than ``limit`` characters. None if nothing is."""
-    if not topic.strip():
-        return "a topic has at least one character that is not white space"
-    if len(topic) > limit:
-        return f"a topic has at most {limit} characters, this one has {len(topic)}"
-    return None
 
 
 @dataclass(slots=True, frozen=True)

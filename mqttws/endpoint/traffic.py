@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from mqttws.codec import Publish, SubAck, Subscribe, Subscription, UnsubAck, Unsubscribe
-from mqttws.endpoint.events import EVENTS, RESERVED, answer, event_fault
+from mqttws.endpoint.events import answer, event_fault
 from mqttws.endpoint.messages import Message
 from mqttws.endpoint.router import Router
 from mqttws.endpoint.sessions import ClientSession, Peer
-from mqttws.endpoint.subscriptions import Subscriber, judge_filter, topic_fault
+from mqttws.endpoint.subscriptions import Subscriber, judge_filter
 from mqttws.vocabulary import QOS, ProtocolVersion, QoS, ReasonCode
+from mqttws.webpubsub.limits import topic_fault
+from mqttws.webpubsub.server_topics import EVENTS, RESERVED
 
 __all__ = ["Traffic"]
 

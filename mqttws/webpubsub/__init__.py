@@ -1,10 +1,11 @@
-"""Azure Web PubSub's words, without I/O: connection string, Client Access URL, access tokens, roles.
+"""Azure Web PubSub's words, without I/O: connection string, Client Access URL, access tokens, roles, limits, topics.
 
 PyJWT is loaded when the first token is made or read, not before.
 """
 
 from mqttws.webpubsub.access import Grants, Pattern, Roles, check_group
 from mqttws.webpubsub.address import MQTT_PATH, ClientAccessUrl, ConnectionString, check_hub, redact
+from mqttws.webpubsub.server_topics import SERVER_MESSAGES
 from mqttws.webpubsub.tokens import (
     Claims,
     TokenFault,
@@ -18,6 +19,7 @@ from mqttws.webpubsub.tokens import (
 
 __all__ = [
     "MQTT_PATH",
+    "SERVER_MESSAGES",
     "Claims",
     "ClientAccessUrl",
     "ConnectionString",

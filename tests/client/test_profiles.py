@@ -100,12 +100,23 @@ def test_a_message_of_exactly_1_mb_passes_and_one_byte_more_does_not(qos: QoS) -
         (Publish("t" * 1_025, b""), ReasonCode.TOPIC_NAME_INVALID),
         (Publish("t", b"", retain=True), ReasonCode.RETAIN_NOT_SUPPORTED),
         (Publish("t", b"", properties={"topic_alias": 1}), ReasonCode.TOPIC_ALIAS_INVALID),
+        (Publish("$webpubsub/server/events/"), ReasonCode.TOPIC_NAME_INVALID),
+        (Publish("$webpubsub/server/events/a/b"), ReasonCode.TOPIC_NAME_INVALID),
+        (Publish("$webpubsub/server/events/a", properties={"content_type": "json"}), ReasonCode.PAYLOAD_FORMAT_INVALID),
     ],
 )
 def test_a_message_that_the_service_does_not_take_is_refused(packet: Publish, reason_code: int) -> None:
     with pytest.raises(LocalProtocolError, match=r"^Web PubSub: ") as caught:
         WEB_PUBSUB.check_publish(packet, V5)
     assert caught.value.reason_code == reason_code
+
+
+def test_an_event_has_a_name_and_a_mime_type_if_any() -> None:
+    for properties in ({}, {"content_type": "application/json"}):
+        said: Any = properties
+        event = Publish("$webpubsub/server/events/order", b"{}", properties=said)
+        WEB_PUBSUB.check_publish(event, V5)
+        assert event.properties == properties
 
 
 @pytest.mark.parametrize(

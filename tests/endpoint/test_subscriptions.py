@@ -6,7 +6,7 @@ import pytest
 
 from mqttws.codec import Subscription
 from mqttws.endpoint import Service
-from mqttws.endpoint.subscriptions import Subscriber, SubscriptionIndex, judge_filter, topic_fault
+from mqttws.endpoint.subscriptions import Subscriber, SubscriptionIndex, judge_filter
 from mqttws.vocabulary import ProtocolVersion, QoS, ReasonCode
 
 AT_MOST, AT_LEAST, EXACTLY = (Subscriber(qos) for qos in QoS)
@@ -51,7 +51,6 @@ def test_the_options_come_from_the_subscription() -> None:
 
 @pytest.mark.parametrize("topic", ["a", " a", "a" * 1024, "$webpubsub/server/messages", "/", "äöü"])
 def test_a_group_name_is_a_topic(topic: str) -> None:
-    assert topic_fault(topic, 1024) is None
     assert judge_filter(topic, ProtocolVersion.V5, Service()) is None
 
 
