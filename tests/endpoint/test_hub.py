@@ -57,7 +57,7 @@ def test_a_peer_that_never_connected_leaves_nothing() -> None:
     assert bench.counters.sessions_started == 0
 
 
-def test_auth_behind_a_refused_connect_counts_for_nothing() -> None:
+def test_auth_that_nobody_has_asked_for_gets_its_client_refused() -> None:
     bench = Bench()
     client = Client(bench, Admission("chat"), None, True)
     connect = Connect(ProtocolVersion.V5, "c1", keep_alive=60, properties={"authentication_method": "M"})
@@ -65,7 +65,7 @@ def test_auth_behind_a_refused_connect_counts_for_nothing() -> None:
     hello = client.connection.data_to_send(bench.now)
     auth = Auth(ReasonCode.CONTINUE_AUTHENTICATION, {"authentication_method": "M"})
     client.send_raw(hello + encode(auth))
-    assert client.last(ConnAck).reason_code == ReasonCode.BAD_AUTHENTICATION_METHOD
+    assert client.last(ConnAck).reason_code == ReasonCode.PROTOCOL_ERROR
     assert bench.hub.is_empty
 
 
