@@ -25,7 +25,7 @@ from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 from mqttws.redaction import redact
 from mqttws.trace.masking import Masker
-from mqttws.trace.splitting import Kind
+from mqttws.trace.splitting import Kind, Splitter
 from mqttws.vocabulary import PACKET_TYPES, PacketType, Role
 
 __all__ = ["FORMAT", "Direction", "Recorder", "Recording"]
@@ -112,11 +112,15 @@ class Recording:
 
     def received(self, data: bytes, now: float) -> None:
         """Bytes have come."""
-        self._ways["in"].pass_on(data, now)
+        self._pass_on("in", "out", data, now)
 
     def sent(self, data: bytes, now: float) -> None:
         """Bytes go out."""
-        self._ways["out"].pass_on(data, now)
+        self._pass_on("out", "in", data, now)
+
+    def _pass_on(self, direction: Direction, other: Direction, data: bytes, now: float) -> None:
+        if data and self._ways[direction].pass_on(data, now):
+            self._ways[other].splitter.version = self._ways[direction].splitter.version
 
     def event(self, name: str, now: float, members: Mapping[str, Any] | None = None) -> None:
         """Something else: ``open``, ``eof`` (theirs), ``reset``, ``close`` (ours).
@@ -143,9 +147,14 @@ class _Way:
         self._early = _BEGINNING  # bytes of lines that a ring may keep for good
         self._greeted = False  # the first packet has passed
 
-    def pass_on(self, data: bytes, now: float) -> None:
-        """Take in a chunk, and write what is ready."""
-        splitter = self._masker.splitter
+    @property
+    def splitter(self) -> Splitter:
+        """What cuts this direction into packets."""
+        return self._masker.splitter
+
+    def pass_on(self, data: bytes, now: float) -> bool:
+        """Take in a chunk, and write what is ready; whether there was a CONNECT, which tells the version."""
+        splitter = self.splitter
         chunk = _Chunk(now, splitter.offset, len(data), 0 if splitter.in_step else None)
         self._chunks.append(chunk)
         self._released += self._masker.feed(data)
@@ -155,6 +164,7 @@ class _Way:
         if chunk.sync is None and splitter.step is not None and splitter.step < splitter.offset:
             chunk.sync = splitter.step - chunk.offset
         self._write_ready()
+        return PacketType.CONNECT.name in chunk.packets
 
     def _write_ready(self) -> None:
         while self._chunks and self._chunks[0].size <= len(self._released):

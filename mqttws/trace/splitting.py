@@ -93,7 +93,6 @@ class Splitter:
     """
 
     def __init__(self, *, in_frames: bool = False, version: int = 5, hold: int = HOLD, start: int = 0) -> None:
-        self.version = ProtocolVersion(version)
         #: Bytes of the direction so far.
         self.offset = start
         self._hold = hold
@@ -105,7 +104,16 @@ class Splitter:
         self._unfinished = False  # and goes on in another frame
         #: Where the first frame has ended, of those that the last bytes completed, behind which reading may begin.
         self.step: int | None = None
-        self._packets = _Packets(self.version, hold)
+        self._packets = _Packets(ProtocolVersion(version), hold)
+
+    @property
+    def version(self) -> ProtocolVersion:
+        """Of the packets: what CONNECT says, which may stand in the other direction."""
+        return self._packets.version
+
+    @version.setter
+    def version(self, version: ProtocolVersion) -> None:
+        self._packets.version = version
 
     @property
     def settled(self) -> int:
@@ -132,7 +140,6 @@ class Splitter:
             taken = self._stage(data[position:] if position else data, units)
             position += taken
             self.offset += taken
-        self.version = self._packets.version
         return units
 
     def end(self) -> list[Unit]:
