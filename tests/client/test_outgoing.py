@@ -178,45 +178,6 @@ async def test_cancelled_while_it_waits_for_room_nothing_is_sent(autojump_clock:
         assert payloads == [b"1", b"3"]
 
 
-@trio_test
-async def test_room_that_comes_in_the_moment_of_cancelling_is_given_on(autojump_clock: MockClock) -> None:
-    outgoing = Outgoing(1, 100)
-    assert outgoing.reserve(1)
-    taken: list[str] = []
-
-    async def waiter(scope: trio.CancelScope, name: str) -> None:
-        with scope:
-            await outgoing.wait_for_room(1)
-            taken.append(name)
-
-    async with trio.open_nursery() as nursery:
-        scopes = [trio.CancelScope(), trio.CancelScope()]
-        nursery.start_soon(waiter, scopes[0], "cancelled")
-        await trio.testing.wait_all_tasks_blocked()
-        nursery.start_soon(waiter, scopes[1], "next")
-        await trio.testing.wait_all_tasks_blocked()
-        scopes[0].cancel()  # delivered only after the room has been given to it
-        outgoing.release(1)
-    assert taken == ["next"]
-    assert len(outgoing) == 1
-
-
-def test_bytes_bound_the_queue_and_one_large_message_always_fits() -> None:
-    outgoing = Outgoing(10, 100)
-    assert outgoing.reserve(1_000)
-    assert not outgoing.reserve(1)
-    outgoing.release(1_000)
-    assert outgoing.reserve(60)
-    assert not outgoing.reserve(41)
-    assert outgoing.reserve(40)
-
-
-@pytest.mark.parametrize("bounds", [(0, 1), (1, 0)])
-def test_a_queue_that_holds_nothing_is_refused(bounds: tuple[int, int]) -> None:
-    with pytest.raises(ValueError, match="at least one message"):
-        Outgoing(*bounds)
-
-
 def test_an_exchange_that_began_before_this_client_has_no_receipt() -> None:
     outgoing = Outgoing(1, 1)
     outgoing.delivered(Delivered(7, 0, {}, Publish("a", packet_id=7)), 5)
