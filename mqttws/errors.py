@@ -19,10 +19,12 @@ if TYPE_CHECKING:
 __all__ = [
     "AccessExpired",
     "AccessFailed",
+    "AuthenticationFailed",
     "CertificateRefused",
     "ConnectRefused",
     "ConnectionLost",
     "DialFailed",
+    "EventFailed",
     "HandshakeRefused",
     "HostNotFound",
     "LocalProtocolError",
@@ -315,6 +317,35 @@ class AccessFailed(MqttError):
 
 class AccessExpired(AccessFailed):
     """The time of a URL or its token is over: it is not used for another connection."""
+
+
+class AuthenticationFailed(MqttError):
+    """The client's side of enhanced authentication has failed: its authenticator does not accept what the Server said.
+
+    Raise it in an authenticator. Any other error of one is the cause of one of these, and its words are not repeated.
+    """
+
+
+class EventFailed(MqttError):
+    """The event handler of a Web PubSub hub refused a user event, failed, or is not there.
+
+    ``status`` is the HTTP status that the service tells of, None where it tells none (3.1.1 has no place for it);
+    ``payload`` and ``properties`` are the answer's.
+    """
+
+    def __init__(self, name: str, status: int | None, payload: bytes, properties: Mapping[str, Any]) -> None:
+        super().__init__(name, status, payload, properties)
+        self.name = name
+        self.status = status
+        self.payload = payload
+        self.properties = properties
+
+    def __str__(self) -> str:
+        text = f"event {self.name!r} failed"
+        if self.status is not None:
+            text += f" with status {self.status}"
+        said = _one_line(self.payload[:300].decode("utf-8", "replace"))
+        return f"{text}: {said}" if said else text
 
 
 class SessionLost(MqttError):
