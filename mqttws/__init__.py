@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         Messages,
         PublishResult,
         Receipt,
+        SQLiteStore,
         open_client,
     )
     from mqttws.codec import Subscription, Will
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
         RemoteProtocolError,
         ServerDisconnected,
         SessionLost,
+        StoreFailed,
         StreamOverflow,
         SubscribeRefused,
     )
@@ -58,6 +60,7 @@ _ROOMS = {
         "Messages",
         "PublishResult",
         "Receipt",
+        "SQLiteStore",
         "open_client",
     ),
     "codec": ("Subscription", "Will"),
@@ -78,6 +81,7 @@ _ROOMS = {
         "RemoteProtocolError",
         "ServerDisconnected",
         "SessionLost",
+        "StoreFailed",
         "StreamOverflow",
         "SubscribeRefused",
     ),
@@ -113,8 +117,10 @@ __all__ = [
     "Receipt",
     "RemoteProtocolError",
     "RetainHandling",
+    "SQLiteStore",
     "ServerDisconnected",
     "SessionLost",
+    "StoreFailed",
     "StreamOverflow",
     "SubscribeRefused",
     "Subscription",

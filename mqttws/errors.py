@@ -40,6 +40,7 @@ __all__ = [
     "ServerDisconnected",
     "ServerSilent",
     "SessionLost",
+    "StoreFailed",
     "StreamOverflow",
     "SubscribeRefused",
     "WebSocketClosed",
@@ -363,6 +364,13 @@ class SessionLost(MqttError):
         more = ", …" if len(self.messages) > 3 else ""
         found = f"{len(self.messages)} under way, on {topics}{more}" if self.messages else "none under way"
         return f"the Server has lost the Session: whether it took its messages cannot be learned ({found})"
+
+
+class StoreFailed(MqttError):
+    """A store could not read or keep a Session: a full disk, a broken file, one that is in use, closed or another's.
+
+    A client ends with it, for what is not stored must not be sent; what the store took before is still in it.
+    """
 
 
 class QueueFull(MqttError):

@@ -7,6 +7,7 @@ from mqttws.client.lifetime import ClientState
 from mqttws.client.opening import open_client
 from mqttws.client.options import Access, Deadlines
 from mqttws.client.outgoing import PublishResult, Receipt
+from mqttws.client.sqlite_store import SQLiteStore
 
 __all__ = [
     "Access",
@@ -18,5 +19,6 @@ __all__ = [
     "Messages",
     "PublishResult",
     "Receipt",
+    "SQLiteStore",
     "open_client",
 ]

@@ -7,6 +7,7 @@ from mqttws.session.session import Session
 from mqttws.session.states import State
 from mqttws.session.store import (
     Change,
+    DurableStore,
     IncomingEnded,
     IncomingStored,
     MemoryStore,
@@ -23,6 +24,7 @@ __all__ = [
     "Closed",
     "Connection",
     "Delivered",
+    "DurableStore",
     "Event",
     "IncomingEnded",
     "IncomingStored",

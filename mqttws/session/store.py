@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
 from mqttws.codec import Publish
 
 __all__ = [
     "Change",
+    "DurableStore",
     "IncomingEnded",
     "IncomingStored",
     "MemoryStore",
@@ -109,6 +110,24 @@ class Store(Protocol):
 
     def commit(self, changes: Sequence[Change]) -> None:
         """Store all of ``changes``, in order and in one transaction, before returning."""
+        ...
+
+
+@runtime_checkable
+class DurableStore(Store, Protocol):
+    """A :class:`Store` that outlives the process.
+
+    It waits for a disk, so its ``commit`` is called in a thread, one call at a time; and it remembers whose Session it
+    keeps.
+    """
+
+    @property
+    def client_id(self) -> str | None:
+        """The client identifier whose Session is stored, None while nobody has said so."""
+        ...
+
+    def claim(self, client_id: str) -> None:
+        """Use the store for this client from now on; :class:`StoreFailed` where the Session in it is another's."""
         ...
 
 
