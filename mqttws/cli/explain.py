@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterable, Iterator
-from functools import cache
-from typing import Any, Final
+from typing import Final
 
 from mqttws.cli.octets import add_octet_options, octets
 from mqttws.cli.options import protocol_version
 from mqttws.cli.outcome import ExitCode, UsageError
-from mqttws.cli.properties import text_or_base64
-from mqttws.codec import PacketNotes, dissect
-from mqttws.conformance import statements
-from mqttws.errors import name_of
-from mqttws.notes import Fault, Note, Section, plain, render
+from mqttws.cli.sections import KINDS, add_colour_option, paint_for, print_line, rule_of, section_as_json
+from mqttws.codec import dissect
+from mqttws.notes import Section, render
 from mqttws.vocabulary import ProtocolVersion, Role
 from mqttws.websocket.dissection import FrameNotes, HeadNotes, dissect_frames
 
@@ -37,23 +33,8 @@ exit status:
   0 everything is valid   1 something is invalid or unfinished   2 wrong usage
 """
 
-_KINDS: Final[dict[type[Section], str]] = {HeadNotes: "HTTP head", FrameNotes: "frame", PacketNotes: "packet"}
-_VERSIONS: Final = {ProtocolVersion.V3_1_1: "3.1.1", ProtocolVersion.V5: "5.0"}
 #: Bytes of a file of ``mqttws fuzz`` that are read.
 _LONGEST_FINDING: Final = 64 * 2**20
-_ANSI: Final = {
-    "title": "1",
-    "good": "1;32",
-    "bad": "1;31",
-    "open": "1;33",
-    "offset": "2",
-    "bytes": "36",
-    "field": "",
-    "value": "33",
-    "secret": "35",
-    "meaning": "",
-    "mark": "1;31",
-}
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -69,8 +50,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     how = parser.add_argument_group("output")
     how.add_argument("--json", action="store_true", help="print one JSON object a line for each packet or frame")
     how.add_argument("--show-secrets", action="store_true", help="mask nothing")
-    how.add_argument("--colour", "--color", choices=("auto", "always", "never"), default="auto",
-                     help="colours (default: on a terminal, unless NO_COLOR is set)")  # fmt: skip
+    add_colour_option(how)
 
 
 def run(args: Namespace) -> int:
@@ -82,13 +62,13 @@ def run(args: Namespace) -> int:
     sections = _Counted(_sections(args, data), stream=args.stream)
     if args.json:
         for section in sections:
-            _print(json.dumps(_as_json(section)))
+            print_line(json.dumps(section_as_json(section)))
     else:
-        paint = _coloured if _wants_colour(args.colour) else plain
-        for line in render(sections, paint=paint, rule=_rule):
-            _print(line)
-        _print("")
-        _print(paint("bad" if sections.findings else "good", sections.summary(len(data))))
+        paint = paint_for(args.colour)
+        for line in render(sections, paint=paint, rule=rule_of):
+            print_line(line)
+        print_line("")
+        print_line(paint("bad" if sections.findings else "good", sections.summary(len(data))))
     hint = _hint(args, data) if sections.findings else None
     if hint:
         print(f"mqttws explain: note: {hint}", file=sys.stderr)
@@ -140,12 +120,12 @@ class _Counted:
     def __init__(self, sections: Iterable[Section], *, stream: bool) -> None:
         self._sections = sections
         self._stream = stream
-        self._count = dict.fromkeys(_KINDS.values(), 0)
+        self._count = dict.fromkeys(KINDS.values(), 0)
         self.findings = 0
 
     def __iter__(self) -> Iterator[Section]:
         for section in self._sections:
-            self._count[_KINDS[type(section)]] += 1
+            self._count[KINDS[type(section)]] += 1
             if section.fault is not None or (section.missing and not self._stream):
                 self.findings += 1
             yield section
@@ -171,75 +151,3 @@ def _hint(args: Namespace, data: bytes) -> str | None:
     if isinstance(sections[0], HeadNotes) or all(section.verdict == "valid" for section in sections):
         return "these bytes may be WebSocket frames; try --websocket"
     return None
-
-
-@cache
-def _requirements(version: ProtocolVersion) -> dict[str, str]:
-    return {statement["id"]: statement["requirement"] for statement in statements(version)}
-
-
-def _rule(rule: str, version: int) -> str | None:
-    """What a numbered statement asks for, paraphrased."""
-    return _requirements(ProtocolVersion(version)).get(rule) if rule.startswith("MQTT-") else None
-
-
-def _as_json(section: Section) -> dict[str, Any]:
-    """One packet, frame or head."""
-    members: dict[str, Any] = {
-        "kind": _KINDS[type(section)],
-        "title": section.title,
-        "offset": section.offset,
-        "size": section.size,
-        "verdict": section.verdict,
-        "certain": section.certain,
-    }
-    if isinstance(section, PacketNotes):
-        members["packet_type"] = None if section.packet_type is None else section.packet_type.name
-        members["version"] = _VERSIONS[section.version]
-    if section.missing:
-        members["missing"] = section.missing
-    if section.fault is not None:
-        members["fault"] = _fault_as_json(section, section.fault)
-    return members | {"fields": [_field_as_json(note) for note in section.notes]}
-
-
-def _fault_as_json(section: Section, fault: Fault) -> dict[str, Any]:
-    members: dict[str, Any] = {
-        "message": fault.message,
-        "offset": fault.offset,
-        "field": fault.field,
-        "rule": fault.rule,
-        "requirement": _rule(fault.rule, fault.version) if fault.rule else None,
-        "answer": fault.answer,
-    }
-    if isinstance(section, PacketNotes) and section.error is not None:
-        members |= {"reason_code": int(section.error.reason_code), "reason": name_of(section.error.reason_code)}
-    return members
-
-
-def _field_as_json(note: Note) -> dict[str, Any]:
-    """One row; of a secret ``bytes`` are those in front of it."""
-    members: dict[str, Any] = {"offset": note.offset, "size": note.size, "bytes": note.data.hex(), "field": note.field}
-    members |= text_or_base64("value", note.value) if isinstance(note.value, bytes) else {"value": note.value}
-    members |= {"meaning": note.meaning, "depth": note.depth}
-    if note.mask:
-        members["bits"] = f"{note.mask:08b}"
-    if note.secret:
-        members["secret"] = True
-    return members
-
-
-def _wants_colour(choice: str) -> bool:
-    if choice != "auto":
-        return choice == "always"
-    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-
-
-def _coloured(kind: str, text: str) -> str:
-    return f"\x1b[{_ANSI[kind]}m{text}\x1b[0m" if _ANSI[kind] else text
-
-
-def _print(line: str) -> None:
-    """One line, also to a terminal that cannot show all of its characters."""
-    encoding = sys.stdout.encoding
-    print(line.encode(encoding, "replace").decode(encoding))
