@@ -1,24 +1,31 @@
 """The trio client: :func:`open_client` and what it hands out."""
 
+from mqttws.client.access import Access
 from mqttws.client.client import Client
 from mqttws.client.dispatch import Counters
 from mqttws.client.inbox import Message, Messages
-from mqttws.client.lifetime import ClientState
 from mqttws.client.opening import open_client
-from mqttws.client.options import Access, Deadlines
+from mqttws.client.options import Deadlines
 from mqttws.client.outgoing import PublishResult, Receipt
+from mqttws.client.reconnect import Reconnect
 from mqttws.client.sqlite_store import SQLiteStore
+from mqttws.client.state import ClientEvent, ClientState, Connected, Disconnected, Ended
 
 __all__ = [
     "Access",
     "Client",
+    "ClientEvent",
     "ClientState",
+    "Connected",
     "Counters",
     "Deadlines",
+    "Disconnected",
+    "Ended",
     "Message",
     "Messages",
     "PublishResult",
     "Receipt",
+    "Reconnect",
     "SQLiteStore",
     "open_client",
 ]

@@ -10,9 +10,10 @@ import trio
 
 from mqttws.client.dispatch import Counters
 from mqttws.client.inbox import Messages, Overflow
-from mqttws.client.lifetime import ClientState, Lifetime
+from mqttws.client.lifetime import Lifetime
 from mqttws.client.options import MIB
 from mqttws.client.outgoing import TAKEN, PublishResult, Receipt
+from mqttws.client.state import ClientState, StateChanges
 from mqttws.codec import ConnAck, Publish, Subscription, encode
 from mqttws.codec.properties import PublishProperties, SubscribeProperties
 from mqttws.errors import QueueFull
@@ -45,8 +46,19 @@ class Client:
 
     @property
     def state(self) -> ClientState:
-        """Where the client is; OPEN inside the block, until the connection ends."""
+        """Where the client is; inside the block OPEN, or RECONNECTING while there is no connection."""
         return self._life.state
+
+    async def wait_for(self, *states: ClientState) -> ClientState:
+        """Wait until the client is in one of ``states`` and return it; CLOSED as well, since nothing follows it."""
+        return await self._life.watch.wait_for(*states)
+
+    def state_changes(self) -> StateChanges:
+        """Iterate over the present state and each new one: ``async for state in client.state_changes()``.
+
+        Ends after CLOSED. Whoever is slow gets the newest state and misses those between.
+        """
+        return StateChanges(self._life.watch)
 
     @property
     def client_id(self) -> str:

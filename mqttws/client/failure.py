@@ -1,4 +1,4 @@
-"""What ended a connection, to be raised in every call that waits for it or comes later."""
+"""What ended a client, to be raised in every call that waits for it or comes later."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ class Failure:
         self.error = error
 
     def fresh(self) -> Exception:
-        """A copy to raise."""
-        twin = copy.copy(self.error)
+        """A copy to raise; the error itself where somebody else's class knows no copying."""
+        try:
+            twin = copy.copy(self.error)
+        except Exception:  # noqa: BLE001 - whatever a class of the caller's raises there
+            return self.error
         twin.__cause__ = self.error.__cause__
         return twin

@@ -1,107 +1,135 @@
-"""What happens behind a Client's back: connecting, reading, and saying goodbye."""
+"""What happens behind a Client's back while it is connected: reading, and saying goodbye."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from enum import Enum
 from typing import Any, Final
 
 import trio
 
 from mqttws.client.dispatch import Dispatcher
 from mqttws.client.failure import Failure
-from mqttws.client.options import Access, Options, UrlSource
+from mqttws.client.options import Options
 from mqttws.client.outgoing import Outgoing
+from mqttws.client.policy import Verdict, verdict
 from mqttws.client.profiles import Profile, choose
+from mqttws.client.state import ClientState, Connected, Ended, Watch
 from mqttws.client.subscriptions import Subscriptions
-from mqttws.client.wire import connect_wire, wipe
+from mqttws.client.wire import Wire
 from mqttws.codec import ConnAck, Publish, SubAck, UnsubAck
-from mqttws.errors import ConnectionLost
-from mqttws.session import Closed, Connection, Delivered, SessionStarted
+from mqttws.errors import ConnectionLost, MqttError
+from mqttws.link import Opened
+from mqttws.session import Closed, Connection, Delivered, SessionResumed, SessionStarted
 from mqttws.transport import Pump
 from mqttws.vocabulary import ProtocolVersion, ReasonCode
-from mqttws.webpubsub import ClientAccessUrl
 
-__all__ = ["ClientState", "Lifetime"]
+__all__ = ["Lifetime"]
 
 #: WebSocket close code of an end without DISCONNECT: "going away" (RFC 6455, 7.4.1).
 GOING_AWAY: Final = 1001
 
 
-class ClientState(Enum):
-    """Where a client is between entering its block and having left it."""
-
-    CONNECTING = "connecting"
-    OPEN = "open"
-    CLOSING = "closing"
-    CLOSED = "closed"
-
-
 class Lifetime:
     """From the first dialling to the farewell; what a Client's calls work on in between.
 
-    :meth:`open` comes first and :meth:`leave` last, in every case. The connection's end, whoever brings it about, is a
-    :class:`Failure` that every waiting and every later call raises.
+    One Session lives as long as the client; each connection works on it in its turn. ``wire`` is the present one, or
+    the last one while there is none. Who brings another is the :class:`~mqttws.client.supervisor.Supervisor`. The
+    client's end, whoever brings it about, is a :class:`Failure` that every waiting and every later call raises;
+    :meth:`leave` comes last, in every case.
     """
 
-    pump: Pump
-    connection: Connection
+    wire: Wire
+    #: Where the tasks of the connections run; set before there are any.
+    nursery: trio.Nursery
 
-    def __init__(self, url: UrlSource, options: Options, profile: str, outgoing: Outgoing) -> None:
+    def __init__(self, options: Options, profile: str, outgoing: Outgoing, watch: Watch) -> None:
         self.options = options
         self.outgoing = outgoing
+        self.watch = watch
         self.subscriptions = Subscriptions()
         self.dispatcher = Dispatcher(self._acknowledge)
         self.profile: Profile = choose(profile, None)
-        self.state = ClientState.CONNECTING
+        self.session = options.held_session()
         self.lost: tuple[Publish, ...] = ()
-        self._url = url
+        #: Whether any connection has been open: from then on CONNECT resumes.
+        self.has_connected = False
         self._profile_name = profile
         self._window_bytes = options.receive_maximum * options.maximum_packet_size
         self._failure: Failure | None = None
-        self._dialled = False
-        self._shelters: list[trio.CancelScope] = []
-        self._connected = trio.Event()
-        self._finished = trio.Event()
+        self._wires: set[Wire] = set()
+        self._supervising = trio.CancelScope(shield=True)
 
-    # -- the connection -----------------------------------------------------------------------------------------------
+    @property
+    def state(self) -> ClientState:
+        """Where the client is."""
+        return self.watch.state
 
-    async def open(self, nursery: trio.Nursery) -> None:
-        """Connect, and return when CONNACK has accepted us; raises what prevented it."""
-        access = self._url if isinstance(self._url, str) else await self._url()
-        if isinstance(access, str):
-            access = Access(access)
-        address = ClientAccessUrl.parse(access.url)
-        self.profile = choose(self._profile_name, address.hub)
-        connect = self.options.connect_packet(self.profile)
-        headers = (*self.options.headers, *access.headers)
-        if self.options.needs_wiping:
-            await wipe(self.options, address, headers, self.options.connect_packet(self.profile, wiping=True))
-        self.pump = await connect_wire(self.options, address, headers, connect, self.options.held_session())
-        self.connection = self.pump.link.connection
-        self._dialled = True
-        nursery.start_soon(self._sheltered, self.pump.write)
-        nursery.start_soon(self._sheltered, self._read)
-        await self._connected.wait()
-        self.check_open()
-        self.state = ClientState.OPEN
+    @property
+    def connection(self) -> Connection:
+        """The present connection, or the last one: ask it whether it ``is_open``."""
+        return self.wire.connection
 
-    async def _sheltered(self, task: Callable[[], Awaitable[None]]) -> None:
-        """Run a task that ends only when the wire does, or when :meth:`leave` ends it.
+    @property
+    def pump(self) -> Pump:
+        """What moves the bytes of :attr:`connection`."""
+        return self.wire.pump
 
-        The caller's cancellation does not reach it: somebody has to send the farewell.
-        """
-        with trio.CancelScope(shield=True) as scope:
-            self._shelters.append(scope)
+    @property
+    def ended(self) -> bool:
+        """Whether the client has ended for good."""
+        return self._failure is not None
+
+    def check_open(self) -> None:
+        """Raise what has ended the client, if anything has. Without a connection it may still be open."""
+        if self._failure is not None:
+            raise self._failure.fresh()
+
+    def choose_profile(self, hub: str | None) -> Profile:
+        """The profile for the Server that is about to be dialled."""
+        self.profile = choose(self._profile_name, hub)
+        return self.profile
+
+    # -- a connection -------------------------------------------------------------------------------------------------
+
+    def supervise(self, task: Callable[[], Awaitable[None]]) -> None:
+        """Start the task that brings new connections; :meth:`leave` ends it."""
+        self.nursery.start_soon(self._sheltered, self._supervising, task)
+
+    @staticmethod
+    async def _sheltered(scope: trio.CancelScope, task: Callable[[], Awaitable[None]]) -> None:
+        with scope:
             await task()
 
-    async def _read(self) -> None:
+    def start(self, wire: Wire) -> None:
+        """Let a wire's bytes flow. Once CONNACK is there it is the present one."""
+        self._wires.add(wire)
+        self.nursery.start_soon(self._run, wire)
+
+    async def _run(self, wire: Wire) -> None:
+        try:
+            with wire.scope:
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(self._write, wire)
+                    nursery.start_soon(self._read, wire)
+        finally:
+            self._wires.discard(wire)
+            wire.fail(None)
+            wire.ended.set()
+
+    async def _write(self, wire: Wire) -> None:
+        try:
+            await wire.pump.write()
+        except MqttError as error:  # of the store: what it has not taken must not be sent
+            wire.fail(error)
+            self.end(Failure(error))
+
+    async def _read(self, wire: Wire) -> None:
         """Handle all that a chunk holds before anybody else runs: a task switch costs more than a packet.
 
         Except for consumers that would lose QoS 0 messages although they take them as fast as they can: a chunk may
         hold thousands, and their turns are short.
         """
-        pump, dispatcher = self.pump, self.dispatcher
+        pump, dispatcher = wire.pump, self.dispatcher
         deliver = dispatcher.deliver
         while events := await pump.receive():
             for event in events:
@@ -110,11 +138,11 @@ class Lifetime:
                     if dispatcher.crowded:
                         await self._let_consumers_catch_up()
                 elif (handler := _HANDLERS.get(type(event))) is not None:
-                    handler(self, event)
-            self.outgoing.send_more(self.connection, trio.current_time())
-            self._regulate()
+                    handler(self, wire, event)
+            if wire.opened_at is not None:
+                self.outgoing.send_more(wire.connection, trio.current_time())
+                self._regulate()
             pump.flush()
-        self._finished.set()
 
     async def _let_consumers_catch_up(self) -> None:
         while self.dispatcher.crowded:
@@ -123,75 +151,105 @@ class Lifetime:
             await trio.lowlevel.checkpoint()
             self.dispatcher.catch_up()
 
-    def _on_connack(self, event: ConnAck) -> None:
-        if event.reason_code == 0:
-            self._connected.set()
+    def _on_opened(self, wire: Wire, event: Opened) -> None:  # noqa: ARG002 - a handler's signature
+        wire.accepted.set()
 
-    def _on_delivered(self, event: Delivered) -> None:
+    def _on_connack(self, wire: Wire, event: ConnAck) -> None:
+        """From now on calls work on this connection; a refusal comes as Closed."""
+        if event.reason_code == 0:
+            wire.opened_at = trio.current_time()
+            self.wire = wire
+            self.options.client_id = wire.connection.client_id  # a Server that assigns one is asked for it again
+
+    def _on_session_started(self, wire: Wire, event: SessionStarted) -> None:
+        if not self.has_connected:
+            self.lost = event.lost
+        self._connected(wire, resumed=False, lost=event.lost)
+
+    def _on_session_resumed(self, wire: Wire, event: SessionResumed) -> None:  # noqa: ARG002 - a handler's signature
+        self._connected(wire, resumed=True, lost=())
+
+    def _connected(self, wire: Wire, *, resumed: bool, lost: tuple[Publish, ...]) -> None:
+        if self.ended:
+            return
+        now = trio.current_time()
+        self.has_connected = True
+        if self.state is not ClientState.CLOSING:
+            self.watch.move(ClientState.OPEN)
+        self.subscriptions.connected(wire.connection, now, resumed=resumed)
+        self.outgoing.connected(wire.connection, now, lost=lost)
+        self.dispatcher.connected(resumed=resumed)
+        self.watch.tell(Connected(session_present=resumed))
+        wire.settled.set()
+
+    def _on_delivered(self, wire: Wire, event: Delivered) -> None:  # noqa: ARG002 - a handler's signature
         self.outgoing.delivered(event, self.options.version)
 
-    def _on_session_started(self, event: SessionStarted) -> None:
-        self.lost = event.lost
-
-    def _on_suback(self, event: SubAck) -> None:
+    def _on_suback(self, wire: Wire, event: SubAck) -> None:  # noqa: ARG002 - a handler's signature
         self.subscriptions.on_suback(event)
 
-    def _on_unsuback(self, event: UnsubAck) -> None:
+    def _on_unsuback(self, wire: Wire, event: UnsubAck) -> None:  # noqa: ARG002 - a handler's signature
         self.subscriptions.on_unsuback(event)
 
-    def _on_closed(self, event: Closed) -> None:
-        if event.error is not None:
-            failure = Failure(event.error)
-            self._end(failure, failure)
+    def _on_closed(self, wire: Wire, event: Closed) -> None:
+        wire.fail(event.error)
+        if wire.opened_at is not None and event.error is not None:
+            self.disconnected(event.error)
 
-    def _end(self, failure: Failure, outcome: Failure) -> None:
-        """The connection is over, and the first reason counts.
+    def disconnected(self, error: Exception | None) -> None:
+        """There is no connection any more; whether there will be another follows from what ended it."""
+        if error is not None and (self.options.reconnect is None or verdict(error) is Verdict.GIVE_UP):
+            self.end(Failure(error))
+        elif not self.ended:
+            if self.state is ClientState.OPEN:
+                self.watch.move(ClientState.RECONNECTING)
+            self.outgoing.disconnected()
+            self.subscriptions.disconnected()
 
-        Every call that waits, and every later one, raises ``failure``; exchanges under way end with ``outcome``.
+    def end(self, failure: Failure, outcome: Failure | None = None) -> None:
+        """The client is over, and the first reason counts.
+
+        Every call that waits, and every later one, raises ``failure``; exchanges under way end with ``outcome``, by
+        default the same.
         """
         if self._failure is not None:
             return
-        self.state = ClientState.CLOSED
         self._failure = failure
-        self.outgoing.fail(outcome)
+        self.watch.move(ClientState.CLOSED)
+        self.outgoing.fail(outcome or failure)
         self.subscriptions.fail(failure)
         self.dispatcher.fail(failure)
-        self._connected.set()
-
-    def check_open(self) -> None:
-        """Raise what has ended the connection, if anything has."""
-        if self._failure is not None:
-            raise self._failure.fresh()
+        self.watch.tell(Ended(None if outcome is not None else failure.error))
 
     # -- leaving ------------------------------------------------------------------------------------------------------
 
     async def finish(self) -> None:
         """The block was left without an exception: let exchanges under way come to their end."""
-        if self.state is ClientState.OPEN:
-            self.state = ClientState.CLOSING
+        self.watch.move(ClientState.CLOSING)
         with trio.move_on_after(self.options.deadlines.linger):
             await self.outgoing.finished()
 
     async def leave(self, *, failed: bool) -> None:
         """Say goodbye, as far as there is anybody to say it to; ``failed`` so that the Will is published."""
-        if not self._dialled:
-            return
-        link, now = self.pump.link, trio.current_time()
-        if failed and self.connection.is_open and self.options.version == ProtocolVersion.V3_1_1:
-            link.abort(now, GOING_AWAY)
-        else:
-            link.close(now, ReasonCode.DISCONNECT_WITH_WILL_MESSAGE if failed else ReasonCode.NORMAL_DISCONNECTION)
-        self.pump.flush()
-        self._end(
+        self._supervising.cancel()
+        for wire in self._wires:
+            if failed and wire.connection.is_open and self.options.version == ProtocolVersion.V3_1_1:
+                wire.link.abort(trio.current_time(), GOING_AWAY)
+                wire.pump.flush()
+            else:
+                wire.close(ReasonCode.DISCONNECT_WITH_WILL_MESSAGE if failed else ReasonCode.NORMAL_DISCONNECTION)
+        self.end(
             Failure(trio.ClosedResourceError("the client's block was left")),
             Failure(ConnectionLost("the client was left before the exchange had ended")),
         )
-        with trio.CancelScope(deadline=now + self.options.deadlines.linger, shield=True):
-            await self._finished.wait()
-        for shelter in self._shelters:
-            shelter.cancel()
+        with trio.CancelScope(deadline=trio.current_time() + self.options.deadlines.linger, shield=True):
+            for wire in tuple(self._wires):
+                await wire.ended.wait()
+        for wire in self._wires:
+            wire.scope.cancel()
         # Messages may have been consumed after the last write.
-        self.pump.commit()
+        if self.has_connected:
+            self.pump.commit()
 
     def raise_unseen_failure(self) -> None:
         """Raise the failure of a message whose receipt nobody has waited for."""
@@ -212,10 +270,12 @@ class Lifetime:
             self.pump.resume()
 
 
-_HANDLERS: Final[Mapping[type, Callable[[Lifetime, Any], None]]] = {
+_HANDLERS: Final[Mapping[type, Callable[[Lifetime, Wire, Any], None]]] = {
+    Opened: Lifetime._on_opened,
     ConnAck: Lifetime._on_connack,
     Delivered: Lifetime._on_delivered,
     SessionStarted: Lifetime._on_session_started,
+    SessionResumed: Lifetime._on_session_resumed,
     SubAck: Lifetime._on_suback,
     UnsubAck: Lifetime._on_unsuback,
     Closed: Lifetime._on_closed,

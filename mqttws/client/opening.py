@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 import trio
 
 from mqttws import transport
+from mqttws.client.access import AccessSource, UrlSource
 from mqttws.client.client import Client
 from mqttws.client.lifetime import Lifetime
-from mqttws.client.options import MIB, Deadlines, Dial, Options, UrlSource
+from mqttws.client.options import MIB, Deadlines, Dial, Options
 from mqttws.client.outgoing import Outgoing
 from mqttws.client.profiles import ProfileName
+from mqttws.client.reconnect import Reconnect
+from mqttws.client.state import ClientEvent, Watch
+from mqttws.client.supervisor import Supervisor
 from mqttws.codec import Will
 from mqttws.codec.properties import ConnectProperties
 from mqttws.session import Store
@@ -38,6 +42,8 @@ async def open_client(
     headers: Sequence[tuple[str, str]] = (),
     ssl_context: ssl.SSLContext | None = None,
     dial: Dial = transport.dial,
+    reconnect: Reconnect | None = Reconnect(),  # noqa: B008 - it is frozen
+    on_event: Callable[[ClientEvent], None] | None = None,
     deadlines: Deadlines | None = None,
     store: Store | None = None,
     profile: ProfileName = "auto",
@@ -108,14 +114,16 @@ async def open_client(
         store=store,
         receive_maximum=receive_maximum,
         maximum_packet_size=maximum_packet_size,
+        reconnect=reconnect,
     )
-    life = Lifetime(url, options, profile, Outgoing(send_queue, send_queue_bytes))
+    life = Lifetime(options, profile, Outgoing(send_queue, send_queue_bytes), Watch(on_event))
+    supervisor = Supervisor(life, AccessSource(url, options.deadlines.access))
     error: BaseException | None = None
     # The block's exception is kept out of the nursery, which would wrap it in a group, and raised again behind it. The
     # client's own tasks raise nothing but bugs, and errors of the store.
     async with trio.open_nursery() as nursery:
         try:
-            await life.open(nursery)
+            await supervisor.open(nursery)
             yield Client(life)
             await life.finish()
         except BaseException as raised:  # noqa: BLE001 - raised again below

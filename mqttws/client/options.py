@@ -5,23 +5,24 @@ from __future__ import annotations
 import secrets
 import ssl
 import string
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
-from typing import Final, Protocol, TypeAlias
+from typing import Final, Protocol
 
 import trio
 
 from mqttws.client.profiles import Profile
+from mqttws.client.reconnect import Reconnect
 from mqttws.codec import Connect, Will, encode
 from mqttws.codec.properties import ConnectProperties
 from mqttws.session import Session, Store
 from mqttws.vocabulary import ProtocolVersion
 
-__all__ = ["MIB", "Access", "Deadlines", "Dial", "Options", "UrlSource", "new_client_id"]
+__all__ = ["MIB", "Deadlines", "Dial", "Options", "new_client_id"]
 
 MIB: Final = 1_048_576
 
-#: How long a Server is asked to keep the Session of a Client with a store; Web PubSub keeps one for no longer.
+#: How long a Server is asked to keep the Session of a Client that comes back; Web PubSub keeps one for no longer.
 KEPT_FOR: Final = 30
 
 _ALPHANUMERIC: Final = string.ascii_letters + string.digits
@@ -34,21 +35,6 @@ _NOT_IN_PROPERTIES: Final = {
     "authentication_method": "the client takes no part in enhanced authentication",
     "authentication_data": "the client takes no part in enhanced authentication",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Access:
-    """Where to connect, and with which headers: what a URL provider may return instead of a plain URL.
-
-    ``headers`` are added to those of ``open_client``. Neither shows in ``repr``, since both may hold an access token.
-    """
-
-    url: str = field(repr=False)
-    headers: Sequence[tuple[str, str]] = field(default=(), repr=False)
-
-
-#: A ``ws://`` or ``wss://`` URL, or a function that is awaited for one at each connection.
-UrlSource: TypeAlias = str | Callable[[], Awaitable[str | Access]]
 
 
 class Dial(Protocol):
@@ -65,11 +51,12 @@ class Dial(Protocol):
 class Deadlines:
     """Bounds for what happens behind the caller's back, in seconds.
 
-    ``dial``: DNS, TCP and TLS. ``handshake``: the WebSocket handshake. ``connack``: the Server's answer to CONNECT.
-    ``ping``: PINGRESP after PINGREQ (None: half the Keep Alive). ``linger``: when the block is left, for the exchanges
-    under way, and once more for the farewell.
+    ``access``: the function that says where to connect. ``dial``: DNS, TCP and TLS. ``handshake``: the WebSocket
+    handshake. ``connack``: the Server's answer to CONNECT. ``ping``: PINGRESP after PINGREQ (None: half the Keep
+    Alive). ``linger``: when the block is left, for the exchanges under way, and once more for the farewell.
     """
 
+    access: float = 30.0
     dial: float = 10.0
     handshake: float = 10.0
     connack: float = 10.0
@@ -108,6 +95,9 @@ class Options:
     store: Store | None
     receive_maximum: int
     maximum_packet_size: int
+    reconnect: Reconnect | None = None
+    #: Whether the client id was made here: nobody else can have a Session under it.
+    unique: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
         if not 1 <= self.receive_maximum <= 65_535:
@@ -117,11 +107,12 @@ class Options:
                 raise ValueError(f"{name} does not belong into properties: {advice}")
         if self.client_id is None:
             self.client_id = new_client_id()
+            self.unique = True
         self._settle_session()
 
     def _settle_session(self) -> None:
         if self.session_expiry_interval is None:
-            self.session_expiry_interval = KEPT_FOR if self.store is not None else 0
+            self.session_expiry_interval = KEPT_FOR if self.comes_back else 0
         elif not 0 <= self.session_expiry_interval <= 0xFFFF_FFFF:
             raise ValueError("session_expiry_interval is 0 to 4294967295 seconds")
         elif self.session_expiry_interval == 0 and self.store is not None:
@@ -132,6 +123,16 @@ class Options:
             self.clean_start = self.store is None
         if not self.clean_start and not self.client_id:
             raise ValueError("clean_start=False needs a client_id: only the Server knows one that it assigns")
+
+    @property
+    def comes_back(self) -> bool:
+        """Whether there is anything to keep a Session for: a store, or a client that reconnects.
+
+        In 3.1.1 a Server that assigns the identifier does not tell it, so nobody can ask for that Session again.
+        """
+        if self.version == ProtocolVersion.V3_1_1 and not self.client_id:
+            return False
+        return self.store is not None or self.reconnect is not None
 
     @property
     def keeps_session(self) -> bool:
@@ -145,13 +146,18 @@ class Options:
 
     @property
     def needs_wiping(self) -> bool:
-        """Whether a connection with CleanSession 1 has to go first: 3.1.1 cannot start clean and keep the Session."""
-        return self.version == ProtocolVersion.V3_1_1 and bool(self.clean_start) and self.keeps_session
+        """Whether a connection with CleanSession 1 has to go first: 3.1.1 cannot start clean and keep the Session.
 
-    def connect_packet(self, profile: Profile, *, wiping: bool = False) -> Connect:
+        Not for an identifier that was made here: there is no Session of before.
+        """
+        old = self.version == ProtocolVersion.V3_1_1
+        return old and bool(self.clean_start) and self.keeps_session and not self.unique
+
+    def connect_packet(self, profile: Profile, *, wiping: bool = False, resuming: bool = False) -> Connect:
         """The CONNECT, checked as far as it can be checked here.
 
-        With ``wiping`` the short one that only ends an old 3.1.1 Session; no Will may come of it. Raises
+        With ``wiping`` the short one that only ends an old 3.1.1 Session; no Will may come of it. With ``resuming`` one
+        that goes on with the Session of the connection before, whatever was asked of the first. Raises
         :class:`~mqttws.errors.LocalProtocolError` for what MQTT or the profile forbids.
         """
         properties: ConnectProperties = {}
@@ -165,7 +171,7 @@ class Options:
         assert self.client_id is not None  # settled above
         # 3.1.1 says both with one flag, CleanSession: where to start, and whether to keep it.
         new = self.version == ProtocolVersion.V5
-        clean_start = bool(self.clean_start) if new else wiping or not self.keeps_session
+        clean_start = bool(self.clean_start) and not resuming if new else wiping or not self.keeps_session
         password = self.password.encode() if isinstance(self.password, str) else self.password
         packet = Connect(
             version=self.version,
@@ -181,12 +187,9 @@ class Options:
         encode(packet)
         return packet
 
-    def held_session(self) -> Session | None:
-        """The Session that the Client holds when it connects, None if none.
+    def held_session(self) -> Session:
+        """The Session that lives as long as the client: empty, or what the store has of one.
 
-        ``clean_start=False`` without a store says that an empty one is held: the Server may resume, and nothing of ours
-        is under way. A clean start with a store writes over what the store had.
+        A clean start with a store writes over what the store had.
         """
-        if self.store is not None:
-            return Session(self.store.load(), durable=True)
-        return None if self.clean_start else Session()
+        return Session() if self.store is None else Session(self.store.load(), durable=True)

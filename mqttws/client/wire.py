@@ -1,38 +1,68 @@
-"""A new network connection of a Client: dialled, and about to send its handshake and CONNECT."""
+"""One Network Connection of a Client: dialled, about to send its handshake and CONNECT, open, and ended."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import trio
 
+from mqttws.client.access import Ticket
 from mqttws.client.options import Options
 from mqttws.codec import ConnAck, Connect
-from mqttws.errors import ConnectionLost, MqttError
+from mqttws.errors import DialFailed, MqttError
 from mqttws.link import Link
 from mqttws.session import Closed, Connection, Session
 from mqttws.transport import Pump
 from mqttws.vocabulary import Role
-from mqttws.webpubsub import ClientAccessUrl
 
-__all__ = ["connect_wire", "wipe"]
+__all__ = ["Wire", "dial_wire", "wipe"]
 
 
-async def connect_wire(
-    options: Options,
-    address: ClientAccessUrl,
-    headers: Sequence[tuple[str, str]],
-    connect: Connect,
-    session: Session | None,
-) -> Pump:
-    """Dial, and put a link on the stream that goes as far as CONNACK by itself once its pump runs.
+class Wire:
+    """A pump, and how far its connection has come.
+
+    ``accepted`` is set when the WebSocket is open, ``settled`` when CONNACK has let us in, and both at the latest when
+    the connection ends; ``error`` says then why. ``ended`` is set when nothing of it is left, stream and tasks.
+    """
+
+    def __init__(self, pump: Pump) -> None:
+        self.pump = pump
+        self.link = pump.link
+        self.connection = pump.link.connection
+        self.accepted = trio.Event()
+        self.settled = trio.Event()
+        self.ended = trio.Event()
+        #: When CONNACK let us in; None before.
+        self.opened_at: float | None = None
+        self.error: Exception | None = None
+        #: Shields its two tasks from the caller's cancellation: somebody has to send the farewell.
+        self.scope = trio.CancelScope(shield=True)
+
+    def connect(self, packet: Connect) -> None:
+        """Send CONNECT, as soon as the handshake lets it."""
+        self.link.send(packet, trio.current_time())
+        self.pump.flush()
+
+    def close(self, reason_code: int = 0) -> None:
+        """Send the farewell, if it has come to anything; the tasks end by themselves then."""
+        self.link.close(trio.current_time(), reason_code)
+        self.pump.flush()
+
+    def fail(self, error: Exception | None) -> None:
+        """The connection has ended, and this is the reason; the first one counts."""
+        if self.error is None:
+            self.error = error
+        self.accepted.set()
+        self.settled.set()
+
+
+async def dial_wire(options: Options, ticket: Ticket, session: Session | None) -> Wire:
+    """Dial, and put a link on the stream that goes as far as the WebSocket by itself once its pump runs.
 
     ``session`` is the one that the Client holds; its changes go to the options' store. Raises
     :class:`~mqttws.errors.ConnectionLost`, and for headers that HTTP forbids
     :class:`~mqttws.errors.LocalProtocolError`. The caller starts the pump's ``write`` without waiting for anything
     before: only that closes the stream.
     """
-    deadlines = options.deadlines
+    deadlines, address = options.deadlines, ticket.address
     connection = Connection(
         Role.CLIENT,
         session=session,
@@ -44,7 +74,7 @@ async def connect_wire(
         connection,
         host=address.authority,
         target=address.target,
-        headers=headers,
+        headers=(*options.headers, *ticket.headers),
         handshake_timeout=deadlines.handshake,
     )
     try:
@@ -53,26 +83,23 @@ async def connect_wire(
                 address.host, address.port, secure=address.secure, ssl_context=options.ssl_context
             )
     except trio.TooSlowError:
-        raise ConnectionLost(f"no connection to {address.authority} within {deadlines.dial:g} seconds") from None
-    now = trio.current_time()
-    link.start(now)
-    link.send(connect, now)
-    return Pump(stream, link, store=options.store if session is not None else None)
+        raise DialFailed(f"no connection to {address.authority} within {deadlines.dial:g} seconds") from None
+    link.start(trio.current_time())
+    return Wire(Pump(stream, link, store=options.store if session is not None else None))
 
 
-async def wipe(
-    options: Options, address: ClientAccessUrl, headers: Sequence[tuple[str, str]], connect: Connect
-) -> None:
+async def wipe(options: Options, ticket: Ticket, connect: Connect) -> None:
     """End a Session of before: 3.1.1 does that by connecting with CleanSession 1 [3.1.1: MQTT-3.1.2-6]."""
-    pump = await connect_wire(options, address, headers, connect, None)
+    wire = await dial_wire(options, ticket, None)
+    wire.connect(connect)
+    pump = wire.pump
     error: MqttError | None = None
     async with trio.open_nursery() as nursery:
         nursery.start_soon(pump.write)
         while events := await pump.receive():
             for event in events:
                 if isinstance(event, ConnAck):
-                    pump.link.close(trio.current_time())
-                    pump.flush()
+                    wire.close()
                 elif isinstance(event, Closed):
                     error = event.error
     if error is not None:

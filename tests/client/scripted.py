@@ -170,7 +170,7 @@ async def open_pair(
     server: Server | None = None,
     **options: Any,
 ) -> AsyncIterator[tuple[Client, Peer]]:
-    """A client and the Server's end of its connection, open; the farewell is seen to."""
+    """A client and the Server's end of its connection, open; the farewell is seen to. It does not reconnect."""
     server = server if server is not None else Server()
 
     async def greet() -> None:
@@ -178,6 +178,6 @@ async def open_pair(
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(greet)
-        async with open_client(URL, dial=server.dial, **options) as client:
+        async with open_client(URL, dial=server.dial, **({"reconnect": None} | options)) as client:
             yield client, server.peers[0]
             nursery.start_soon(server.peers[0].finish)

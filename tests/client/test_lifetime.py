@@ -55,7 +55,7 @@ class Serving:
 @trio_test
 async def test_leaving_the_block_sends_disconnect(autojump_clock: MockClock) -> None:
     serving = Serving()
-    async with serving.running(), open_client(URL, dial=serving.server.dial):
+    async with serving.running(), open_client(URL, reconnect=None, dial=serving.server.dial):
         serving.left.set()
     assert serving.goodbye() == Disconnect(ReasonCode.NORMAL_DISCONNECTION)
     assert serving.rest[-1] == Closed(None)
@@ -72,7 +72,7 @@ async def test_left_by_an_exception_the_will_speaks_and_the_exception_stays_as_i
     serving = Serving()
     async with serving.running():
         try:
-            async with open_client(URL, dial=serving.server.dial):
+            async with open_client(URL, reconnect=None, dial=serving.server.dial):
                 serving.left.set()
                 raise raised
         except BaseException as error:  # noqa: BLE001 - whatever it is, it has to be the same object
@@ -87,7 +87,7 @@ async def test_in_3_1_1_that_is_a_close_without_disconnect(autojump_clock: MockC
     serving = Serving()
     async with serving.running():
         with suppress(ZeroDivisionError):
-            async with open_client(URL, dial=serving.server.dial, version=4):
+            async with open_client(URL, reconnect=None, dial=serving.server.dial, version=4):
                 serving.left.set()
                 raise ZeroDivisionError
     (closed,) = serving.rest
@@ -101,7 +101,7 @@ async def test_cancelled_from_outside_it_says_goodbye_as_well(autojump_clock: Mo
     serving = Serving()
     async with serving.running():
         with trio.move_on_after(5) as scope:
-            async with open_client(URL, dial=serving.server.dial):
+            async with open_client(URL, reconnect=None, dial=serving.server.dial):
                 serving.left.set()
                 await trio.sleep_forever()
         assert scope.cancelled_caught
@@ -112,7 +112,11 @@ async def test_cancelled_from_outside_it_says_goodbye_as_well(autojump_clock: Mo
 @trio_test
 async def test_what_was_queued_is_sent_and_waited_for(autojump_clock: MockClock) -> None:
     serving = Serving(connack=ConnAck(False, 0, {"receive_maximum": 1}))
-    async with serving.running(), trio.open_nursery() as nursery, open_client(URL, dial=serving.server.dial) as client:
+    async with (
+        serving.running(),
+        trio.open_nursery() as nursery,
+        open_client(URL, reconnect=None, dial=serving.server.dial) as client,
+    ):
         receipts = [client.publish_soon("a", b"%d" % number, qos=1) for number in range(3)]
         nursery.start_soon(acknowledge_slowly, serving, 3)
     assert all(receipt.done for receipt in receipts)
@@ -133,7 +137,7 @@ async def test_what_did_not_end_in_time_is_raised_if_nobody_has_waited_for_it(au
     receipts = []
 
     async def block() -> None:
-        async with open_client(URL, dial=serving.server.dial, deadlines=Deadlines(linger=3)) as client:
+        async with open_client(URL, reconnect=None, dial=serving.server.dial, deadlines=Deadlines(linger=3)) as client:
             receipts.append(client.publish_soon("a", b"x", qos=1))
             serving.left.set()
 
@@ -148,7 +152,7 @@ async def test_what_did_not_end_in_time_is_raised_if_nobody_has_waited_for_it(au
 @trio_test
 async def test_what_a_cancelled_publish_has_left_behind_is_not(autojump_clock: MockClock) -> None:
     serving = Serving()
-    async with serving.running(), open_client(URL, dial=serving.server.dial) as client:
+    async with serving.running(), open_client(URL, reconnect=None, dial=serving.server.dial) as client:
         with trio.move_on_after(1):
             await client.publish("a", b"x", qos=1)
         serving.left.set()
@@ -161,7 +165,7 @@ async def test_a_refusal_that_nobody_has_seen_is_raised_at_the_end(autojump_cloc
     serving = Serving()
 
     async def block() -> None:
-        async with open_client(URL, dial=serving.server.dial) as client:
+        async with open_client(URL, reconnect=None, dial=serving.server.dial) as client:
             seen = client.publish_soon("a", b"1", qos=1)
             client.publish_soon("a", b"2", qos=1)
             for code in (ReasonCode.NOT_AUTHORIZED, ReasonCode.QUOTA_EXCEEDED):
@@ -180,7 +184,7 @@ async def test_a_refusal_that_nobody_has_seen_is_raised_at_the_end(autojump_cloc
 async def test_a_server_that_does_not_answer_the_farewell_costs_a_second(autojump_clock: MockClock) -> None:
     serving = Serving()
     async with serving.running():
-        async with open_client(URL, dial=serving.server.dial):
+        async with open_client(URL, reconnect=None, dial=serving.server.dial):
             pass
         assert trio.current_time() == 1
         serving.left.set()
@@ -191,7 +195,7 @@ async def test_cancelled_while_it_waits_for_exchanges_it_leaves_at_once(autojump
     serving = Serving()
     async with serving.running():
         with trio.move_on_after(1) as scope:
-            async with open_client(URL, dial=serving.server.dial) as client:
+            async with open_client(URL, reconnect=None, dial=serving.server.dial) as client:
                 client.publish_soon("a", b"x", qos=1)
                 serving.left.set()
         assert scope.cancelled_caught
@@ -275,7 +279,7 @@ async def test_but_it_raises_the_end_when_a_message_was_lost_with_it(autojump_cl
     serving = Serving()
 
     async def block() -> None:
-        async with open_client(URL, dial=serving.server.dial) as client:
+        async with open_client(URL, reconnect=None, dial=serving.server.dial) as client:
             client.publish_soon("a", b"x", qos=1)
             await trio.testing.wait_all_tasks_blocked()
             await serving.peer.vanish()
@@ -300,7 +304,10 @@ async def test_a_server_that_vanishes_in_mid_message_is_a_lost_connection(autoju
 @trio_test
 async def test_a_packet_that_is_too_large_is_refused_at_its_header(autojump_clock: MockClock) -> None:
     serving = Serving()
-    async with serving.running(), open_client(URL, dial=serving.server.dial, maximum_packet_size=100) as client:
+    async with (
+        serving.running(),
+        open_client(URL, reconnect=None, dial=serving.server.dial, maximum_packet_size=100) as client,
+    ):
         async with client.messages() as messages:
             await serving.peer.send_raw(bytes.fromhex("30 FF FF FF 7F"))
             with pytest.raises(RemoteProtocolError) as caught:
@@ -372,7 +379,7 @@ async def test_an_exchange_goes_on_with_the_same_store(autojump_clock: MockClock
 
 
 @trio_test
-async def test_what_the_server_no_longer_knows_is_told_as_lost(autojump_clock: MockClock) -> None:
+async def test_what_the_server_no_longer_knows_is_told_as_lost_and_sent_again(autojump_clock: MockClock) -> None:
     store = MemoryStore()
     async with open_pair(store=store, client_id="me") as (client, peer):
         receipt = client.publish_soon("a", b"1", qos=1)
@@ -380,8 +387,11 @@ async def test_what_the_server_no_longer_knows_is_told_as_lost(autojump_clock: M
         await peer.vanish()
         with pytest.raises(ConnectionLost):
             await receipt.wait()
-    async with open_pair(ConnAck(False), store=store, client_id="me") as (client, _):
+    async with open_pair(ConnAck(False), store=store, client_id="me") as (client, peer):
         assert [publish.payload for publish in client.lost] == [b"1"]
+        again = await peer.expect(Publish)
+        assert (again.payload, again.dup) == (b"1", False)
+        await peer.acknowledge(again)
         await trio.testing.wait_all_tasks_blocked()
         state = store.load()
         assert state is not None
