@@ -34,7 +34,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "session": WORDS | {"codec"},
     "websocket": {"vocabulary", "errors", "redaction", "notes", "http"},
     "http": {"vocabulary", "errors", "redaction"},
-    "trace": WORDS | {"codec", "session", "websocket", "http"},
+    "trace": WORDS | {"codec", "session", "websocket", "http", "link"},
     "link_endings": {"vocabulary", "errors", "http", "websocket"},
     "link": WORDS | {"codec", "session", "websocket", "http", "link_endings"},
     "webpubsub": WORDS,

@@ -5,12 +5,10 @@ Nothing here opens a connection but what its own help says so of.
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
-from collections.abc import Sequence
-from importlib import import_module
-from typing import Any, Final
+from argparse import ArgumentParser
+from typing import Final
 
-from mqttws.cli.outcome import UsageError
+from mqttws.cli.subcommands import add_subcommands, run_subcommand
 
 __all__ = ["EXAMPLES", "SUBCOMMANDS", "add_arguments", "run"]
 
@@ -37,36 +35,9 @@ SUBCOMMANDS: Final = {
 }
 
 
-class _SubcommandParser(ArgumentParser):
-    """Loads its command when that is given, so that no other costs anything."""
-
-    module: str = ""
-
-    def parse_known_args(  # type: ignore[override]  # argparse has two overloads, and calls only this one here
-        self, args: Sequence[str] | None = None, namespace: Any = None
-    ) -> tuple[Any, list[str]]:
-        command = import_module(self.module)
-        self.description, self.epilog = command.__doc__, command.EXAMPLES
-        command.add_arguments(self)
-        self.set_defaults(run=command.run)
-        return super().parse_known_args(args, namespace)
-
-    def error(self, message: str) -> Any:
-        """One line, as everywhere; the command line's own parser prints it."""
-        raise UsageError(f"{message} (see {self.prog} --help)")
-
-
 def add_arguments(parser: ArgumentParser) -> None:
     """The kinds of fuzzing."""
-    kinds = parser.add_subparsers(
-        title="what to fuzz", metavar="KIND", required=True, dest="kind", parser_class=_SubcommandParser
-    )
-    for name, what in SUBCOMMANDS.items():
-        kind = kinds.add_parser(name, help=what, formatter_class=RawDescriptionHelpFormatter, allow_abbrev=False)
-        kind.module = f"mqttws.cli.fuzz_{name}"
+    add_subcommands(parser, "fuzz", SUBCOMMANDS, title="what to fuzz")
 
 
-def run(args: Namespace) -> int:
-    """Run the one that was asked for."""
-    code: int = args.run(args)
-    return code
+run = run_subcommand
