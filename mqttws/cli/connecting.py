@@ -43,11 +43,12 @@ async def connected(args: Namespace) -> AsyncIterator[Client]:
 async def connected_to(url: str, **options: Any) -> AsyncIterator[Client]:
     """An open client; :class:`NotConnected` or :class:`UsageError` if it does not come to that.
 
-    Once it is open, errors pass through as they are.
+    Unless ``reconnect`` is among the options, the first failure ends it. Once it is open, errors pass through as they
+    are.
     """
     opened = False
     try:
-        async with open_client(url, **options) as client:
+        async with open_client(url, **({"reconnect": None} | options)) as client:
             opened = True
             yield client
     except (ValueError, LocalProtocolError) as error:
