@@ -21,6 +21,7 @@ from mqttws.client.supervisor import Supervisor
 from mqttws.codec import Will
 from mqttws.codec.properties import ConnectProperties
 from mqttws.session import Store
+from mqttws.transport.tap import Trace, open_trace
 from mqttws.vocabulary import ProtocolVersion
 
 __all__ = ["open_client"]
@@ -51,6 +52,7 @@ async def open_client(
     maximum_packet_size: int = MIB,
     send_queue: int = 1_000,
     send_queue_bytes: int = 16 * MIB,
+    trace: Trace | None = None,
 ) -> AsyncIterator[Client]:
     """Connect to a Server, and disconnect when the block is left.
 
@@ -88,6 +90,9 @@ async def open_client(
         where the client stops reading.
     ``send_queue``, ``send_queue_bytes``
         Bounds on QoS 1 and 2 messages published and not yet completed.
+    ``trace``
+        Records every byte of every connection, with secrets masked: a file that is written anew, a function that is
+        called with each line, or a :class:`~mqttws.trace.Recorder`. ``mqttws trace`` reads it.
 
     Entering raises :class:`ValueError` or :class:`~mqttws.errors.LocalProtocolError` for what cannot be sent,
     :class:`~mqttws.errors.HandshakeRefused`, :class:`~mqttws.errors.ConnectRefused`,
@@ -121,7 +126,7 @@ async def open_client(
     error: BaseException | None = None
     # The block's exception is kept out of the nursery, which would wrap it in a group, and raised again behind it. The
     # client's own tasks raise nothing but bugs, and errors of the store.
-    async with trio.open_nursery() as nursery:
+    async with open_trace(trace) as options.recorder, trio.open_nursery() as nursery:
         try:
             await supervisor.open(nursery)
             yield Client(life)

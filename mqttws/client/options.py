@@ -16,6 +16,7 @@ from mqttws.client.reconnect import Reconnect
 from mqttws.codec import Connect, Will, encode
 from mqttws.codec.properties import ConnectProperties
 from mqttws.session import Session, Store
+from mqttws.trace import Recorder
 from mqttws.vocabulary import ProtocolVersion
 
 __all__ = ["MIB", "Deadlines", "Dial", "Options", "new_client_id"]
@@ -96,6 +97,8 @@ class Options:
     receive_maximum: int
     maximum_packet_size: int
     reconnect: Reconnect | None = None
+    #: Gets to know every byte of every connection.
+    recorder: Recorder | None = field(default=None, init=False, repr=False)
     #: Whether the client id was made here: nobody else can have a Session under it.
     unique: bool = field(default=False, init=False)
 

@@ -11,6 +11,7 @@ from mqttws.errors import DialFailed, MqttError
 from mqttws.link import Link
 from mqttws.session import Closed, Connection, Session
 from mqttws.transport import Pump
+from mqttws.transport.tap import tap
 from mqttws.vocabulary import Role
 
 __all__ = ["Wire", "dial_wire", "wipe"]
@@ -84,6 +85,7 @@ async def dial_wire(options: Options, ticket: Ticket, session: Session | None) -
             )
     except trio.TooSlowError:
         raise DialFailed(f"no connection to {address.authority} within {deadlines.dial:g} seconds") from None
+    stream = tap(stream, options.recorder, Role.CLIENT, url=str(address))
     link.start(trio.current_time())
     return Wire(Pump(stream, link, store=options.store if session is not None else None))
 
