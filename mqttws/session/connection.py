@@ -32,7 +32,8 @@ class Connection(Lifecycle):
     """One Network Connection's worth of MQTT.
 
     ``version`` need not be given: CONNECT says it. ``session`` is the Session that a Client holds; without one,
-    Session Present 1 is the Server's error [MQTT-3.2.2-4]. A Server attaches one after CONNECT. Packets above
+    Session Present 1 is the Server's error [MQTT-3.2.2-4]; it may :meth:`attach` one later. A Server attaches one after
+    CONNECT. Packets above
     ``maximum_packet_size`` bytes are refused at their header, in 3.1.1 too; in 5.0 say it to the peer as well. A Server
     gives up when CONNECT, a Client when CONNACK has not come within ``connect_timeout`` seconds; ``ping_timeout`` is
     that of :class:`~mqttws.session.keepalive.KeepAlive`. With ``topic_aliases`` messages get Topic Aliases by
@@ -189,10 +190,17 @@ class Connection(Lifecycle):
             self._keep_alive.resume(now)
 
     def attach(self, session: Session) -> None:
-        """Server, after CONNECT and before CONNACK: the Session to work on, resumed if CONNACK says Session Present."""
-        if self._states.states[Role.SERVER] is not State.ANSWERING or self.role is not Role.SERVER:
-            raise LocalProtocolError("a Session is attached between CONNECT and CONNACK, by the Server")
-        self._session = self._held_session = session
+        """The Session to work on: before CONNECT by the Client, between CONNECT and CONNACK by the Server.
+
+        A Server resumes it if its CONNACK says Session Present; a Client says that it holds it.
+        """
+        turn = State.ANSWERING if self.role is Role.SERVER else State.GREETING
+        if self._states.states[self.role] is not turn:
+            raise LocalProtocolError(
+                "a Session is attached before CONNECT by the Client, between CONNECT and CONNACK by the Server"
+            )
+        self._session = session
+        self._holds_session = True
         self._outbox.journal = session.journal
 
     def send(self, packet: Packet, now: float) -> Packet:

@@ -30,8 +30,8 @@ from mqttws.errors import (
     RemoteProtocolError,
     ServerDisconnected,
 )
-from mqttws.session import Closed, Connection, Event, Limits, Session, SessionStarted
-from mqttws.vocabulary import ProtocolVersion, QoS, ReasonCode, Role
+from mqttws.session import Closed, Connection, Event, Limits, Session, SessionResumed, SessionStarted
+from mqttws.vocabulary import PacketType, ProtocolVersion, QoS, ReasonCode, Role
 from tests.pair import Pair, publishes
 
 V4 = Connect(version=ProtocolVersion.V3_1_1, client_id="c")
@@ -491,11 +491,26 @@ def test_what_leaves_by_itself_is_not_for_the_owner_to_send(packet: Any) -> None
 
 
 def test_a_session_is_attached_between_connect_and_connack_only() -> None:
+    with pytest.raises(LocalProtocolError, match="between CONNECT and CONNACK"):
+        Connection(Role.SERVER).attach(Session())
     pair = Pair().connect()
     with pytest.raises(LocalProtocolError, match="between CONNECT and CONNACK"):
         pair.server.attach(Session())
-    with pytest.raises(LocalProtocolError, match="by the Server"):
+    with pytest.raises(LocalProtocolError, match="before CONNECT by the Client"):
         pair.client.attach(Session())
+
+
+def test_a_client_that_attaches_its_session_before_connect_holds_it() -> None:
+    session = Session()
+    session.outgoing.begin(1, PacketType.PUBACK, Publish("a", b"x", QoS.AT_LEAST_ONCE, packet_id=1))
+    client = Connection(Role.CLIENT)
+    client.attach(session)
+    assert client.session is session
+    client.send(Connect(client_id="c", clean_start=False), 0)
+    client.data_to_send(0)
+    client.receive_data(encode(ConnAck(True)), 0)
+    assert SessionResumed(1) in client.events()
+    assert decode(client.data_to_send(0)) == Publish("a", b"x", QoS.AT_LEAST_ONCE, dup=True, packet_id=1)
 
 
 class TestTinyMaximumPacketSize:
