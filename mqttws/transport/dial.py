@@ -6,6 +6,7 @@ goes wrong on the way is one :class:`~mqttws.errors.ConnectionLost` of one line,
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import ssl
 from socket import gaierror
@@ -13,8 +14,9 @@ from socket import gaierror
 import trio
 
 from mqttws.errors import ConnectionLost
+from mqttws.transport.http_url import authority
 
-__all__ = ["dial"]
+__all__ = ["dial", "encrypt", "is_loopback"]
 
 
 async def dial(
@@ -26,17 +28,28 @@ async def dial(
     the caller's is used as it is. Waits without bound: the caller sets the deadline. Raises
     :class:`~mqttws.errors.ConnectionLost`; nothing is left open then, nor when cancelled.
     """
-    where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    stream = await _connect(host, port)
+    return await encrypt(stream, host, port, ssl_context) if secure else stream
+
+
+async def _connect(host: str, port: int) -> trio.SocketStream:
     try:
-        stream: trio.abc.Stream = await trio.open_tcp_stream(host, port)
+        return await trio.open_tcp_stream(host, port)
     except gaierror as error:
         raise ConnectionLost(f"cannot find the host {host}: {error.strerror}") from error
     except UnicodeError as error:  # a label that is empty or too long for IDNA
         raise ConnectionLost(f"cannot find the host {host}: {error}") from error
     except OSError as error:
-        raise ConnectionLost(f"cannot connect to {where}: {_reason(error)}") from error
-    if not secure:
-        return stream
+        raise ConnectionLost(f"cannot connect to {authority(host, port)}: {_reason(error)}") from error
+
+
+async def encrypt(
+    stream: trio.abc.Stream, host: str, port: int, ssl_context: ssl.SSLContext | None
+) -> trio.SSLStream[trio.abc.Stream]:
+    """Put TLS on a stream whose other end is to prove that it is ``host``, and complete the handshake.
+
+    The name is sent along (SNI). When this raises, as :func:`dial` does, the stream is closed.
+    """
     context = ssl_context if ssl_context is not None else _default_context()
     # https_compatible: Servers close without waiting for our close_notify, and Close frames tell an orderly end.
     tls = trio.SSLStream(stream, context, server_hostname=host, https_compatible=True)
@@ -44,12 +57,21 @@ async def dial(
         await tls.do_handshake()
     except trio.BrokenResourceError as error:
         await trio.aclose_forcefully(stream)
-        raise ConnectionLost(f"no TLS connection to {where}: {_tls_reason(error.__cause__)}") from error
+        raise ConnectionLost(f"no TLS connection to {authority(host, port)}: {_tls_reason(error.__cause__)}") from error
     except BaseException:
         with trio.CancelScope(shield=True):
             await trio.aclose_forcefully(stream)
         raise
     return tls
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is this very machine, by its name or address alone."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        name = host.lower().rstrip(".")
+        return name == "localhost" or name.endswith(".localhost")
 
 
 def _default_context() -> ssl.SSLContext:

@@ -217,3 +217,98 @@ async def test_cancelled_in_the_tls_handshake_the_stream_is_closed() -> None:
         nursery.start_soon(impatient)
         await closed.wait()
     assert closed.is_set()
+
+
+# -- several addresses -------------------------------------------------------------------------------------------------
+
+
+class Addresses(NoNames):
+    """A resolver that has these addresses for any name, in this order."""
+
+    def __init__(self, *addresses: str) -> None:
+        self.addresses = addresses
+
+    async def getaddrinfo(self, host: Any, port: Any, *_: Any) -> Any:
+        kinds = [(socket.AF_INET6 if ":" in address else socket.AF_INET, address) for address in self.addresses]
+        return [(kind, socket.SOCK_STREAM, 0, "", (address, port)) for kind, address in kinds]
+
+
+@trio_test
+async def test_an_address_that_refuses_makes_room_for_the_next() -> None:
+    async with listening(echo) as port:
+        trio.socket.set_custom_hostname_resolver(Addresses("::1", "127.0.0.1"))
+        assert await round_trip(await dial("both.example", port)) == b"hello"
+
+
+@trio_test
+async def test_an_address_that_never_answers_is_overtaken_by_the_next() -> None:
+    """The kernel drops what does not fit into a full backlog, so a connection to that address only hangs."""
+    with socket.socket() as full, socket.socket() as waiting:
+        full.bind(("127.0.0.2", 0))
+        full.listen(0)
+        port = full.getsockname()[1]
+        waiting.connect(("127.0.0.2", port))
+        with trio.fail_after(10):
+            listeners = await trio.open_tcp_listeners(port, host="127.0.0.1")
+            trio.socket.set_custom_hostname_resolver(Addresses("127.0.0.2", "127.0.0.1"))
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(trio.serve_listeners, echo, listeners)
+                begun = trio.current_time()
+                assert await round_trip(await dial("both.example", port)) == b"hello"
+                assert trio.current_time() - begun > 0.2  # it was tried, and not waited for
+                nursery.cancel_scope.cancel()
+
+
+# -- certificates ------------------------------------------------------------------------------------------------------
+
+
+def wanting_certificates(authority: trustme.CA) -> Handler:
+    """A TLS server that echoes the name in the client's certificate."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("localhost").configure_cert(context)
+    authority.configure_trust(context)
+    context.verify_mode = ssl.CERT_REQUIRED
+    # In TLS 1.3 a client learns only later that its certificate was refused.
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+
+    async def handler(stream: trio.SocketStream) -> None:
+        tls = trio.SSLStream(stream, context, server_side=True, https_compatible=True)
+        try:
+            await tls.receive_some()
+            names = tls.getpeercert()["subjectAltName"]
+            await tls.send_all(str(names).encode())
+        except trio.BrokenResourceError:
+            pass  # no certificate
+        finally:
+            await trio.aclose_forcefully(tls)
+
+    return handler
+
+
+@trio_test
+async def test_a_callers_context_may_hold_a_client_certificate(authority: trustme.CA) -> None:
+    async with listening(wanting_certificates(authority)) as port:
+        context = trusting(authority)
+        authority.issue_cert("me.example").configure_cert(context)
+        stream = await dial("localhost", port, secure=True, ssl_context=context)
+        assert b"me.example" in await round_trip(stream)
+        with pytest.raises(ConnectionLost, match=f"^no TLS connection to localhost:{port}: "):
+            await dial("localhost", port, secure=True, ssl_context=trusting(authority))
+
+
+@trio_test
+async def test_the_name_is_sent_along(authority: trustme.CA) -> None:
+    names = []
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("localhost").configure_cert(context)
+    context.sni_callback = lambda _, name, __: names.append(name)
+
+    async def handler(stream: trio.SocketStream) -> None:
+        tls = trio.SSLStream(stream, context, server_side=True, https_compatible=True)
+        async with tls:
+            await tls.send_all(await tls.receive_some())
+
+    async with listening(handler) as port:
+        stream = await dial("localhost", port, secure=True, ssl_context=trusting(authority))
+        assert await round_trip(stream) == b"hello"
+    assert names == ["localhost"]
