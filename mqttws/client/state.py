@@ -52,8 +52,9 @@ class Disconnected:
     delay: float
 
     def __str__(self) -> str:
-        why = "moving to a new connection" if self.error is None else f"disconnected: {self.error}"
-        return f"{why}; attempt {self.attempt} in {self.delay:.1f} s"
+        if self.error is None:
+            return "moving to a new connection"
+        return f"disconnected: {self.error}; attempt {self.attempt} in {self.delay:.1f} s"
 
 
 @dataclass(frozen=True, slots=True)
