@@ -9,9 +9,9 @@ from mqttws.endpoint.endpoint import Endpoint
 from mqttws.endpoint.handshake import Admission, Door, Refusal
 from mqttws.endpoint.hub import Hub
 from mqttws.endpoint.log import Log
+from mqttws.endpoint.members import Counters
 from mqttws.endpoint.server import open_endpoint
 from mqttws.endpoint.service import Origin, Service, Setting, settings_of, unproven
-from mqttws.endpoint.sessions import Counters
 
 __all__ = [
     "Admission",

@@ -11,10 +11,10 @@ from typing import Any, Final
 
 from mqttws.codec import Connect, Will
 from mqttws.endpoint.service import Service
-from mqttws.vocabulary import ConnectReturnCode, ProtocolVersion, ReasonCode
+from mqttws.vocabulary import REASON_CODES, ConnectReturnCode, PacketType, ProtocolVersion, ReasonCode, Role
 from mqttws.webpubsub.limits import topic_fault
 
-__all__ = ["Accepted", "Refused", "judge_connect", "new_client_id"]
+__all__ = ["Accepted", "Refused", "denial", "judge_connect", "new_client_id"]
 
 _ALPHABET: Final = string.ascii_letters + string.digits
 _ASSIGNED_LENGTH: Final = 20
@@ -40,6 +40,17 @@ class Accepted:
 def new_client_id() -> str:
     """A client id for a 5.0 Client that has none (row 23); it obeys the rule for client ids and cannot be guessed."""
     return "".join(secrets.choice(_ALPHABET) for _ in range(_ASSIGNED_LENGTH))
+
+
+def denial(code: int | None, reason: str, connect: Connect, service: Service) -> Refused:
+    """What CONNACK says when an event handler has refused a client, with or without a code that is valid for it."""
+    v5 = connect.version == ProtocolVersion.V5
+    if code is None:
+        return Refused(service.handler_failure_code if v5 else service.v3_handler_failure_code, reason)
+    known = REASON_CODES[PacketType.CONNACK][Role.SERVER] if v5 else frozenset(ConnectReturnCode)
+    if code in known and code >= (0x80 if v5 else 1):
+        return Refused(code, reason)
+    return Refused(ReasonCode.UNSPECIFIED_ERROR if v5 else service.v3_handler_invalid_code, reason)
 
 
 def judge_connect(connect: Connect, service: Service, assigned_id: str) -> Accepted | Refused:

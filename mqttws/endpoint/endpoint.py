@@ -11,13 +11,18 @@ from collections.abc import Collection, Iterable
 
 import trio
 
+from mqttws.endpoint.calls import Reply, ask, failure
 from mqttws.endpoint.handshake import Door, Refusal
 from mqttws.endpoint.hub import Hub
 from mqttws.endpoint.log import Log
+from mqttws.endpoint.members import Counters, Visitor
 from mqttws.endpoint.service import Service
-from mqttws.endpoint.sessions import Counters, Peer
-from mqttws.link import Link, LinkEvent, Opened, Upgrade
-from mqttws.session import Closed, Connection
+from mqttws.endpoint.sessions import Peer
+from mqttws.endpoint.upstream import Call, Upstream
+from mqttws.endpoint.visit import HttpHandler, Speaker, Visit, no_http
+from mqttws.http import Limits
+from mqttws.link import Link, Upgrade
+from mqttws.session import Connection
 from mqttws.trace import Recorder
 from mqttws.transport import Pump
 from mqttws.transport.tap import tap
@@ -53,9 +58,21 @@ class Endpoint:
         self._connection_string = connection_string
         #: Records the bytes of the connections that come from now on.
         self.recorder: Recorder | None = None
-        self._door = Door(service, connection_string.endpoint, keys, hubs)
+        #: Judges handshakes, and tokens for other paths.
+        self.door = Door(service, connection_string.endpoint, keys, hubs)
+        #: The access keys in use, the primary one first.
+        self.keys = keys
+        #: Answers the hubs' calls; None where there are no event handlers.
+        self.upstream: Upstream | None = None
+        #: Answers plain HTTP requests.
+        self.http: HttpHandler = no_http
+        #: Protocols besides MQTT on WebSockets.
+        self.speakers: list[Speaker] = []
+        #: Where tasks live that belong to no connection, once the endpoint runs.
+        self.nursery: trio.Nursery | None = None
         self._hubs: dict[str, Hub] = {}
-        self._pumps: dict[Peer, Pump] = {}
+        self._visits: dict[Visitor, Visit] = {}
+        self._calls = 0
         self._timer = trio.CancelScope()
         self._sooner = trio.Event()
         self._empty = trio.Event()
@@ -94,6 +111,15 @@ class Endpoint:
         """A hub that has a connection or a session now, else None."""
         return self._hubs.get(name)
 
+    def open_hub(self, name: str) -> Hub:
+        """The hub of that name, made if need be. The caller has checked the name, and has somebody join it."""
+        hub = self._hubs.get(name)
+        if hub is None:
+            hub = self._hubs[name] = Hub(
+                name, self.service, log=self.log, counters=self.connections, wants=self.upstream
+            )
+        return hub
+
     # -- one connection -------------------------------------------------------------------------------------------
 
     async def serve(self, stream: trio.abc.Stream, address: str = "") -> None:
@@ -111,6 +137,7 @@ class Endpoint:
             handshake_timeout=service.handshake_timeout,
             close_timeout=service.close_timeout,
             maximum_message_size=service.maximum_packet_size,
+            plain=Limits(body=service.maximum_packet_size),
         )
         pump = Pump(
             tap(stream, self.recorder, Role.SERVER),
@@ -119,23 +146,27 @@ class Endpoint:
             send_timeout=service.send_timeout,
             close_timeout=service.close_timeout,
         )
-        visit = _Visit(self, pump, address)
+        visit: Visit | None = None
         self.sockets += 1
         try:
             link.start(trio.current_time())
             async with trio.open_nursery() as nursery:
+                visit = Visit(self, pump, address, nursery)
                 nursery.start_soon(pump.write)
                 while events := await pump.receive():
                     visit.handle(events, trio.current_time())
+                await visit.settled()
+                nursery.cancel_scope.cancel()  # nobody is left to read the answer to a plain request
         except Exception as error:  # noqa: BLE001 - a bug that one client has found must not end the others
             self.log("ConnectionAborted", f"internal error: {error!r}", address=address)
         finally:
             self.sockets -= 1
-            visit.leave(trio.current_time())
+            if visit is not None:
+                visit.leave(trio.current_time())
 
-    def admit(self, upgrade: Upgrade, pump: Pump, address: str) -> tuple[Hub, Peer] | Refusal:
+    def admit(self, upgrade: Upgrade, visit: Visit) -> tuple[Hub, Peer] | Refusal:
         """Judge a handshake; who passes is a peer of its hub from now on."""
-        verdict = self._door.judge(
+        verdict = self.door.judge(
             upgrade.path,
             upgrade.query,
             upgrade.headers,
@@ -145,23 +176,26 @@ class Endpoint:
         )
         if isinstance(verdict, Refusal):
             return verdict
-        hub = self._hubs.get(verdict.hub)
-        if hub is None:
-            hub = self._hubs[verdict.hub] = Hub(verdict.hub, self.service, log=self.log, counters=self.connections)
-        peer = hub.join(pump.link.connection, verdict, address)
-        self._pumps[peer] = pump
-        self.connections.open += 1
-        self.connections.accepted += 1
+        hub = self.open_hub(verdict.hub)
+        peer = hub.join(visit.pump.link.connection, verdict, visit.address)
+        self.register(peer, visit)
         return hub, peer
 
-    def release(self, hub: Hub, peer: Peer, now: float) -> None:
-        """A peer's connection is over; its hub hears of it if it has not yet."""
-        hub.leave(peer, now)
-        del self._pumps[peer]
+    def register(self, visitor: Visitor, visit: Visit) -> None:
+        """A connection was let in: it counts, and gets what its hub has for it."""
+        self._visits[visitor] = visit
+        self.connections.open += 1
+        self.connections.accepted += 1
+
+    def release(self, hub: Hub, visitor: Visitor, now: float) -> None:
+        """A registered connection is over; its hub hears of an MQTT peer's if it has not yet."""
+        if isinstance(visitor, Peer):
+            hub.leave(visitor, now)
+        del self._visits[visitor]
         self.connections.open -= 1
         self.flush(hub)
         self._forget_if_empty(hub)
-        if not self._pumps:
+        if not self._visits:
             self._empty.set()
 
     def _forget_if_empty(self, hub: Hub) -> None:
@@ -169,20 +203,52 @@ class Endpoint:
             del self._hubs[hub.name]
 
     def flush(self, hub: Hub) -> None:
-        """Let the connections of a hub send what it has for them, each in one write.
+        """Let the connections of a hub send what it has for them, each in one write, and see to its calls.
 
         Wakes the timekeeper if the hub's next deadline is nearer than the one it waits for.
         """
-        for peer in hub.touched():
-            pump = self._pumps.get(peer)
-            if pump is None:
+        for call in hub.calls():
+            self._begin_call(hub, call)
+        for visitor in hub.touched():
+            visit = self._visits.get(visitor)
+            if visit is None:
                 continue
-            if peer.dismissed:
+            if visitor.dismissed:
                 # The hub has ended the connection inside; the wire outside begins its farewell, and its clock, now.
-                pump.link.close(trio.current_time())
-            pump.flush()
+                visit.pump.link.close(trio.current_time())
+            visit.pump.flush()
         if hub.next_deadline() < self._timer.deadline:
             self._sooner.set()
+
+    # -- event handlers -------------------------------------------------------------------------------------------
+
+    def _begin_call(self, hub: Hub, call: Call) -> None:
+        """Have the upstream answer in a task of its own; beyond ``call_limit`` the answer is no."""
+        assert self.nursery is not None  # hubs have connections only while the endpoint runs
+        if self._calls >= self.service.call_limit:
+            self.log("EventHandlerFailed", "too many calls are under way", hub=hub.name)
+            self._answer(hub, call, failure(call, 503))
+        else:
+            self._calls += 1
+            self.nursery.start_soon(self._call, hub, call)
+
+    async def _call(self, hub: Hub, call: Call) -> None:
+        assert self.upstream is not None  # it wanted the call
+        try:
+            reply = await ask(self.upstream, call, self.service, self.log)
+        finally:
+            self._calls -= 1
+        self._answer(hub, call, reply)
+
+    def _answer(self, hub: Hub, call: Call, reply: Reply | None) -> None:
+        if reply is None:
+            return
+        now = trio.current_time()
+        reply(now)
+        visit = self._visits.get(call.visitor)
+        if visit is not None:
+            visit.answered(now)
+        self.flush(hub)
 
     # -- all connections ------------------------------------------------------------------------------------------
 
@@ -206,52 +272,7 @@ class Endpoint:
         for hub in tuple(self._hubs.values()):
             hub.shut_down(now)
             self.flush(hub)
-        if self._pumps:
+        if self._visits:
             self._empty = trio.Event()
             with trio.CancelScope(deadline=now + self.service.shutdown_timeout, shield=True):
                 await self._empty.wait()
-
-
-class _Visit:
-    """One connection's way through the endpoint: the handshake, then its hub."""
-
-    __slots__ = ("_address", "_endpoint", "_place", "_pump")
-
-    def __init__(self, endpoint: Endpoint, pump: Pump, address: str) -> None:
-        self._endpoint = endpoint
-        self._pump = pump
-        self._address = address
-        self._place: tuple[Hub, Peer] | None = None
-
-    def handle(self, events: list[LinkEvent], now: float) -> None:
-        """Take in what has happened, all of it before anything is sent."""
-        for event in events:
-            if isinstance(event, Upgrade):
-                self._knock(event, now)
-            elif self._place is not None:
-                if not isinstance(event, Opened):
-                    hub, peer = self._place
-                    hub.handle(peer, event, now)
-            elif isinstance(event, Closed) and event.error is not None:
-                self._refused(str(event.error))
-        if self._place is not None:
-            self._endpoint.flush(self._place[0])
-
-    def _knock(self, upgrade: Upgrade, now: float) -> None:
-        verdict = self._endpoint.admit(upgrade, self._pump, self._address)
-        if isinstance(verdict, Refusal):
-            self._refused(verdict.text, verdict.status)
-            self._pump.link.reject(now, verdict.status, verdict.all_headers, verdict.body)
-        else:
-            self._place = verdict
-            self._pump.link.accept(now)
-        self._pump.flush()
-
-    def _refused(self, text: str, status: int | None = None) -> None:
-        self._endpoint.connections.refused += 1
-        self._endpoint.log("HandshakeRefused", text, status=status, address=self._address)
-
-    def leave(self, now: float) -> None:
-        """The connection is over, however it came to that."""
-        if self._place is not None:
-            self._endpoint.release(*self._place, now)

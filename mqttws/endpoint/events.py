@@ -1,8 +1,8 @@
 """Publishes to the service instead of to a topic: user events (rows 60 to 63 of the emulation contract).
 
 ``$webpubsub/server/events/{name}`` asks for an event handler, whose answer comes back on the same topic with
-``/succeeded`` or ``/failed`` behind it, unasked, at the QoS of the request. No hub has an event handler yet, so every
-event meets the setting ``event_without_handler``.
+``/succeeded`` or ``/failed`` behind it, unasked, at the QoS of the request. An event that nobody handles meets the
+setting ``event_without_handler``.
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ from __future__ import annotations
 from mqttws.codec import Publish
 from mqttws.codec.properties import PublishProperties
 from mqttws.endpoint.messages import Message
+from mqttws.endpoint.upstream import EventAnswer
 from mqttws.vocabulary import QOS, ReasonCode
 from mqttws.webpubsub.limits import content_type_fault
-from mqttws.webpubsub.server_topics import EVENTS, STATUS_PROPERTY, event_name_fault
+from mqttws.webpubsub.server_topics import EVENTS, STATUS_PROPERTY, answer_topics, event_name_fault
 
 __all__ = ["answer", "event_fault"]
 
@@ -29,16 +30,16 @@ def event_fault(publish: Publish) -> tuple[ReasonCode, str] | None:
     return None
 
 
-def answer(publish: Publish, status: int, text: str) -> Message:
-    """What goes back to the client that sent an event: outcome in the topic, HTTP ``status`` as a User Property.
+def answer(publish: Publish, given: EventAnswer) -> Message:
+    """What goes back to the client that sent an event: outcome in the topic, HTTP status as a User Property.
 
     The correlation data of the request returns with it (documented). To 3.1.1 only topic, payload and QoS survive.
     """
-    outcome = "succeeded" if 200 <= status < 300 else "failed"
-    properties: PublishProperties = {
-        "content_type": "text/plain",
-        "user_property": [(STATUS_PROPERTY, str(status))],
-    }
+    succeeded, failed = answer_topics(publish.topic[len(EVENTS) :])
+    properties: PublishProperties = {"user_property": [*given.user_properties, (STATUS_PROPERTY, str(given.status))]}
+    if given.content_type is not None:
+        properties["content_type"] = given.content_type
     if "correlation_data" in publish.properties:
         properties["correlation_data"] = publish.properties["correlation_data"]
-    return Message(f"{publish.topic}/{outcome}", text.encode(), QOS[publish.qos], False, properties)
+    topic = succeeded if 200 <= given.status < 300 else failed
+    return Message(topic, given.payload, QOS[publish.qos], False, properties)

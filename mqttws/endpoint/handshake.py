@@ -5,9 +5,9 @@ Nothing here waits or asks the clock; ``now`` is in seconds since 1970. The toke
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Final
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from mqttws.endpoint.service import Service
@@ -29,13 +29,20 @@ _NO_ROLES: Final = Grants.from_roles(())
 
 @dataclass(slots=True, frozen=True)
 class Admission:
-    """What a client that passed the handshake brings along. ``warnings`` are for the log, one readable line each."""
+    """What a client that passed the handshake brings along. ``warnings`` are for the log, one readable line each.
+
+    ``claims``, ``query``, ``headers`` and ``subprotocols`` are for event handlers. The access token is in none of them.
+    """
 
     hub: str
     user_id: str | None = None
     grants: Grants = _NO_ROLES
     groups: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    claims: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    query: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    subprotocols: tuple[str, ...] = ()
 
 
 @dataclass(slots=True, frozen=True)
@@ -97,34 +104,44 @@ class Door:
             return Refusal(403, "pages of this origin may not connect (setting 'origins')")
         if SUBPROTOCOL not in subprotocols and not self._service.lenient_subprotocol:
             return Refusal(400, f"the subprotocol {SUBPROTOCOL} has to be offered in Sec-WebSocket-Protocol")
-        verdict = self._judge_token(hub, query, headers, now)
+        verdict = self.judge_token(hub, f"{MQTT_PATH}{hub}", query, headers, now)
         if isinstance(verdict, Refusal):
             return verdict
         if connections >= self._service.connection_limit:
             # The service's own words in its log (documented); the status is a guess.
             return Refusal(429, "Connection count reaches limit", (("retry-after", "1"),))
-        if SUBPROTOCOL not in subprotocols:
-            return replace(verdict, warnings=(*verdict.warnings, _NO_SUBPROTOCOL))
-        return verdict
+        warnings = verdict.warnings if SUBPROTOCOL in subprotocols else (*verdict.warnings, _NO_SUBPROTOCOL)
+        return replace(verdict, warnings=warnings, subprotocols=tuple(subprotocols))
 
-    def _judge_token(self, hub: str, query: str, headers: Sequence[tuple[str, str]], now: float) -> Admission | Refusal:
+    def judge_token(
+        self, hub: str, path: str, query: str, headers: Sequence[tuple[str, str]], now: float
+    ) -> Admission | Refusal:
+        """Whether the token of a handshake opens a hub, or its absence is allowed (rows 2 to 10, 15, 17, 18).
+
+        ``path`` is the one that stands in the audience, without a query: each family of paths has its own tokens.
+        """
         try:
-            token = _token(query, headers)
+            parameters = parse_qsl(query, keep_blank_values=True, max_num_fields=_QUERY_FIELDS)
         except ValueError:
             return Refusal(400, f"the query has more than {_QUERY_FIELDS} parameters")
+        token = _token(parameters, headers)
+        admission = Admission(
+            hub,
+            query=tuple(pair for pair in parameters if pair[0] != "access_token"),
+            headers=tuple(pair for pair in headers if pair[0].lower() != "authorization"),
+        )
         if token is None and self._service.anonymous:
-            return Admission(hub)
+            return admission
         try:
-            claims = read_token(token, self._keys, tuple(self._audiences(hub)), now, self._service.clock_skew)
+            claims = read_token(token, self._keys, tuple(self._audiences(path)), now, self._service.clock_skew)
         except TokenRefused as refused:
             if refused.reason is TokenFault.GROUP_NAME:
                 return Refusal(400, refused.message)
             hint = _MISSING_HINT if refused.reason is TokenFault.MISSING else ""
             return Refusal(401, refused.message + hint, (("www-authenticate", "Bearer"),))
-        return _admission(hub, claims)
+        return _with_claims(admission, claims)
 
-    def _audiences(self, hub: str) -> Iterator[str]:
-        path = f"{MQTT_PATH}{hub}"
+    def _audiences(self, path: str) -> Iterator[str]:
         yield self._endpoint + path
         if self._service.lenient_audience:
             for endpoint in local_audiences(self._endpoint):
@@ -147,17 +164,21 @@ def local_audiences(endpoint: str) -> Iterator[str]:
                 yield spelled
 
 
-def _admission(hub: str, claims: Claims) -> Admission:
+def _with_claims(admission: Admission, claims: Claims) -> Admission:
     grants = Grants.from_roles(claims.roles)
-    return Admission(hub, claims.user_id, grants, claims.groups, claims.warnings + grants.ignored)
+    return replace(
+        admission,
+        user_id=claims.user_id,
+        grants=grants,
+        groups=claims.groups,
+        warnings=claims.warnings + grants.ignored,
+        claims=claims.all,
+    )
 
 
-def _token(query: str, headers: Sequence[tuple[str, str]]) -> str | None:
-    """The access token: from the query, else from the header ``Authorization: Bearer`` (row 2).
-
-    Raises :class:`ValueError` for too many parameters.
-    """
-    for name, value in parse_qsl(query, keep_blank_values=True, max_num_fields=_QUERY_FIELDS):
+def _token(parameters: Sequence[tuple[str, str]], headers: Sequence[tuple[str, str]]) -> str | None:
+    """The access token: from the query, else from the header ``Authorization: Bearer`` (row 2)."""
+    for name, value in parameters:
         if name == "access_token":
             return value
     scheme, _, credentials = (_header(headers, "authorization") or "").partition(" ")

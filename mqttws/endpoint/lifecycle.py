@@ -1,19 +1,21 @@
-"""Beginning and end of sessions: CONNECT, resume, takeover, Will, expiry (rows 35 to 41, 65 to 70 of the contract)."""
+"""Beginning and end of sessions: CONNECT, resume, takeover, expiry (rows 32 to 41 and 65 to 69 of the contract)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from mqttws.codec import ConnAck, Connect, Disconnect, Will
-from mqttws.endpoint.admission import Accepted, Refused, judge_connect
-from mqttws.endpoint.messages import Message
+from mqttws.codec import ConnAck, Connect, Disconnect
+from mqttws.endpoint.admission import Accepted, Refused, denial, judge_connect
+from mqttws.endpoint.members import REASON_LIMIT, Ending, Member, Visitor
 from mqttws.endpoint.router import Clock, Router
-from mqttws.endpoint.sessions import REASON_LIMIT, ClientSession, Peer
+from mqttws.endpoint.sessions import ClientSession, Peer
 from mqttws.endpoint.subscriptions import Subscriber
-from mqttws.errors import LocalProtocolError
-from mqttws.vocabulary import QOS, ProtocolVersion, ReasonCode
-from mqttws.webpubsub.server_topics import RESERVED
+from mqttws.endpoint.upstream import ConnectRequest, Denied, Granted, MemberConnected, MemberDisconnected
+from mqttws.endpoint.wills import Wills
+from mqttws.errors import LocalProtocolError, RemoteProtocolError
+from mqttws.vocabulary import QOS, ConnectReturnCode, ProtocolVersion, ReasonCode
+from mqttws.webpubsub import Grants
 
 __all__ = ["Lifecycle"]
 
@@ -24,39 +26,85 @@ class Lifecycle:
     def __init__(self, router: Router, new_client_id: Callable[[], str]) -> None:
         self._router = router
         self._service = router.service
+        self._wills = Wills(router)
         self._new_client_id = new_client_id
 
     # -- CONNECT --------------------------------------------------------------------------------------------------
 
     def connect(self, peer: Peer, connect: Connect, now: float) -> None:
-        """Answer CONNECT: refuse it and keep nothing, or begin or resume a session."""
+        """Judge CONNECT: refuse it and keep nothing, ask the event handlers (row 32), or let the client in."""
         verdict = judge_connect(connect, self._service, "" if connect.client_id else self._new_client_id())
-        known = None if isinstance(verdict, Refused) else self._router.sessions.get(verdict.client_id)
-        if isinstance(verdict, Accepted) and known is None and self._is_full:
-            v5 = connect.version == ProtocolVersion.V5
-            code = int(ReasonCode.QUOTA_EXCEEDED) if v5 else self._service.v3_refusal_code
-            verdict = Refused(code, f"the hub has {self._service.session_limit} sessions, which is its limit")
         peer.client_id = connect.client_id or None
         self._router.touched[peer] = None
         if isinstance(verdict, Refused):
             self._refuse(peer, connect, verdict, now)
             return
         peer.client_id = verdict.client_id
+        if not self._router.wants.wants_system(self._router.name, "connect"):
+            self._let_in(peer, connect, verdict, Granted(), now)
+            return
+        peer.pending = (connect, verdict)
+
+        def answer(given: Granted | Denied, then: float) -> None:
+            self._answer(peer, given, then)
+
+        self._router.calls.append(ConnectRequest(self._router.name, verdict.client_id, peer, answer, connect))
+
+    def _answer(self, peer: Peer, answer: Granted | Denied, now: float) -> None:
+        """The event handlers have decided about a CONNECT; the client may have been sent away meanwhile."""
+        if peer.pending is None:
+            return
+        (connect, accepted), peer.pending = peer.pending, None
+        if peer.dismissed or peer.connection.closed:
+            return
+        self._router.touched[peer] = None
+        if isinstance(answer, Denied):
+            refused = denial(answer.code, answer.reason, connect, self._service)
+            self._refuse(peer, connect, refused, now, answer.user_properties)
+        else:
+            self._let_in(peer, connect, accepted, answer, now)
+
+    def _let_in(self, peer: Peer, connect: Connect, accepted: Accepted, granted: Granted, now: float) -> None:
+        known = self._router.members.get(accepted.client_id)
+        v5 = connect.version == ProtocolVersion.V5
+        if known is None and len(self._router.members) >= self._service.session_limit:
+            code = int(ReasonCode.QUOTA_EXCEEDED) if v5 else self._service.v3_refusal_code
+            text = f"the hub has {self._service.session_limit} sessions, which is its limit"
+            self._refuse(peer, connect, Refused(code, text), now)
+            return
+        if known is not None and not isinstance(known, ClientSession):
+            invalid = ReasonCode.CLIENT_IDENTIFIER_NOT_VALID if v5 else ConnectReturnCode.IDENTIFIER_REJECTED
+            self._refuse(peer, connect, Refused(invalid, "a client of another protocol has this id"), now)
+            return
         if known is not None:
             known = self._take_over(known, connect, now)
-        session = known if known is not None else self._begin(peer, verdict)
-        self._attach(peer, session, connect, verdict, resumed=known is not None, now=now)
+        session = known if known is not None else self._begin(peer, accepted, granted)
+        if granted.state is not None:
+            session.state = granted.state
+        properties = dict(accepted.properties)
+        if v5 and granted.user_properties:
+            properties["user_property"] = list(granted.user_properties)
+        self._attach(peer, session, connect, accepted.expiry, resumed=known is not None)
+        if self._send_connack(peer, ConnAck(known is not None, ReasonCode.SUCCESS, _typed(properties)), now):
+            self._welcome(peer, session, resumed=known is not None, now=now)
 
-    @property
-    def _is_full(self) -> bool:
-        return len(self._router.sessions) >= self._service.session_limit
-
-    def _refuse(self, peer: Peer, connect: Connect, refused: Refused, now: float) -> None:
+    def _refuse(
+        self,
+        peer: Peer,
+        connect: Connect,
+        refused: Refused,
+        now: float,
+        user_properties: Sequence[tuple[str, str]] = (),
+    ) -> None:
         v5 = connect.version == ProtocolVersion.V5
         self._router.counters.refused += 1
         self._log(peer, "ConnectRefused", refused.message, code=_shown(refused.reason_code, v5))
-        properties: Any = {"reason_string": refused.message[:REASON_LIMIT]} if v5 else {}
-        self._send_connack(peer, ConnAck(False, refused.reason_code, properties), now)
+        properties: dict[str, Any] = {}
+        if v5 and refused.message:
+            properties["reason_string"] = refused.message[:REASON_LIMIT]
+        if v5 and user_properties:
+            properties["user_property"] = list(user_properties)
+        self._send_connack(peer, ConnAck(False, refused.reason_code, _typed(properties)), now)
 
     def _send_connack(self, peer: Peer, connack: ConnAck, now: float) -> bool:
         """False if the Client's Maximum Packet Size leaves no room for CONNACK, which ends the connection.
@@ -80,52 +128,74 @@ class Lifecycle:
             text = "another connection has the same client id"
             old.dismiss(now, ReasonCode.SESSION_TAKEN_OVER, text)
             self._router.touched[old] = None
-            self._log(old, "ConnectionEnded", f"taken over: {text}")
-            self._detach(session)
+            self._router.log(
+                "ConnectionEnded",
+                f"taken over: {text}",
+                hub=self._router.name, client_id=old.client_id, address=old.address,
+            )  # fmt: skip
+            self.detach(session)
         if not lives_on:
-            self._end(session, now, "replaced by a new session" if connect.clean_start else "its connection has ended")
+            self.end(session, now, "replaced by a new session" if connect.clean_start else "its connection has ended")
             return None
-        if old is not None and session.will is not None and not _delay(session.will):
-            self._publish_will(session, now)
-        session.will = None  # one with a delay is not published: the client is back [MQTT-3.1.3-9]
-        self._router.deadlines.cancel((session, Clock.EXPIRY))
-        self._router.deadlines.cancel((session, Clock.WILL))
+        self._wills.replaced(session, was_connected=old is not None, now=now)
         return session
 
-    def _begin(self, peer: Peer, accepted: Accepted) -> ClientSession:
-        """A new session with the identity of the token, subscribed to the token's groups (rows 40, 41)."""
+    def _begin(self, peer: Peer, accepted: Accepted, granted: Granted) -> ClientSession:
+        """A new session with the identity that token and event handlers give it, subscribed to its groups (40, 41)."""
         router = self._router
         admission = peer.admission
-        session = ClientSession(accepted.client_id, admission.user_id, admission.grants, self._service, router.counters)
-        router.sessions[accepted.client_id] = session
-        for group in admission.groups[: self._service.subscription_limit]:
-            router.subscribe(session, group, Subscriber(QOS[self._service.group_qos]))
+        grants = admission.grants
+        if granted.roles is not None:
+            given = Grants.from_roles(granted.roles)
+            for line in given.ignored:
+                self._log(peer, "Warning", line)
+            grants = given if self._service.handler_roles == "replace" else grants.extended(given)
+        user_id = granted.user_id if granted.user_id is not None else admission.user_id
+        session = ClientSession(accepted.client_id, user_id, grants, self._service, router.counters)
+        router.add(session)
+        groups = dict.fromkeys((*admission.groups, *granted.groups))
+        for group in tuple(groups)[: self._service.subscription_limit]:
+            router.subscribe(session, group, Subscriber(QOS[self._service.group_qos], given=True))
         return session
 
-    def _attach(
-        self, peer: Peer, session: ClientSession, connect: Connect, accepted: Accepted, *, resumed: bool, now: float
-    ) -> None:
-        """Join session and connection, send CONNACK, then what has been waiting."""
-        router = self._router
-        session.peer, peer.session = peer, session
-        session.expiry = accepted.expiry
+    def _attach(self, peer: Peer, session: ClientSession, connect: Connect, expiry: int, *, resumed: bool) -> None:
+        """Join session and connection."""
+        self.attach(session, peer)
+        session.expiry = expiry
         session.will = connect.will
-        if connect.will is not None and self._will_fault(session, connect.will) is not None:
-            self._log(peer, "WillRefused", f"it will not be published: {self._will_fault(session, connect.will)}")
+        fault = self._wills.fault(session)
+        if fault is not None:
+            self._log(peer, "WillRefused", f"it will not be published: {fault}")
+        if resumed and peer.admission.user_id != session.user_id:
+            self._log(peer, "Warning", "the session keeps the user id and roles of the token that began it")
         peer.connection.attach(session.mqtt)
-        properties: Any = accepted.properties
-        if not self._send_connack(peer, ConnAck(resumed, ReasonCode.SUCCESS, properties), now):
-            return
+
+    def attach(self, member: Member, visitor: Visitor) -> None:
+        """A member has this network connection from now on, and time to lose it again."""
+        member.peer = member.last_peer = visitor
+        visitor.session = member
+        member.ending = None
+        self._router.deadlines.cancel((member, Clock.EXPIRY))
+
+    def _welcome(self, peer: Peer, session: ClientSession, *, resumed: bool, now: float) -> None:
+        """CONNACK is on its way: tell whom it concerns, and send what has been waiting."""
+        router = self._router
         version = f"{peer.version.name[1:].replace('_', '.')}"
         if resumed:
             router.counters.sessions_resumed += 1
             self._log(peer, "MqttSessionAttached", version=version, user_id=session.user_id)
-            if peer.admission.user_id != session.user_id:
-                self._log(peer, "Warning", "the session keeps the user id and roles of the token that began it")
             router.drain(session, now)
-        else:
-            router.counters.sessions_started += 1
-            self._log(peer, "ConnectionStarted", version=version, user_id=session.user_id)
+            return
+        router.counters.sessions_started += 1
+        self._log(peer, "ConnectionStarted", version=version, user_id=session.user_id)
+        self.announce(session)
+
+    def announce(self, member: Member) -> None:
+        """A member has begun: event handlers hear of it, and will hear of its end (row 35)."""
+        member.announced = True
+        router = self._router
+        if member.last_peer is not None and router.wants.wants_system(router.name, "connected"):
+            router.calls.append(MemberConnected(router.name, member, member.last_peer))
 
     # -- the end of a connection ----------------------------------------------------------------------------------
 
@@ -133,96 +203,76 @@ class Lifecycle:
         """DISCONNECT from the Client: 0x00 deletes the Will [MQTT-3.14.4-3], and the expiry may change."""
         if disconnect.reason_code == ReasonCode.NORMAL_DISCONNECTION:
             session.will = None
-        expiry = disconnect.properties.get("session_expiry_interval")
+        said = disconnect.properties
+        expiry = said.get("session_expiry_interval")
         if expiry is not None:
             session.expiry = min(expiry, self._service.session_expiry_maximum)
+        session.ending = Ending(
+            said.get("reason_string"), by_client=True, code=int(disconnect.reason_code),
+            user_properties=said.get("user_property", ()),
+        )  # fmt: skip
 
-    def closed(self, session: ClientSession, now: float) -> None:
-        """The session's connection is over: Will, and expiry now or later [MQTT-3.1.2-8, -23]."""
-        self._detach(session)
-        if session.expiry == 0:
-            self._end(session, now, "its connection has ended")
+    def closed(self, member: Member, now: float, error: Exception | None = None) -> None:
+        """A member's connection is over: Will, and expiry now or later [MQTT-3.1.2-8, -23]."""
+        if member.ending is None and error is not None:
+            told = error.reason_code if isinstance(error, RemoteProtocolError) else None
+            v5 = isinstance(member.peer, Peer) and member.peer.version is ProtocolVersion.V5
+            member.ending = Ending(str(error), code=told if v5 else None)
+        self.detach(member)
+        if member.expiry == 0:
+            self.end(member, now, "its connection has ended")
             return
-        self._router.deadlines.set((session, Clock.EXPIRY), now + session.expiry)
-        if session.will is not None:
-            delay = _delay(session.will)
-            if delay == 0:
-                self._publish_will(session, now)
-            elif delay < session.expiry:
-                self._router.deadlines.set((session, Clock.WILL), now + delay)
+        self._router.deadlines.set((member, Clock.EXPIRY), now + member.expiry)
+        self._wills.went_offline(member, now)
 
-    def _detach(self, session: ClientSession) -> None:
-        """Part session and connection. Publishers do not wait for an offline client."""
-        if session.peer is not None:
-            session.peer.session = None
-            session.peer = None
-        self._router.release(session)
-        session.backlog.went_offline()
+    def detach(self, member: Member) -> None:
+        """Part member and connection. Publishers do not wait for an offline client."""
+        if member.peer is not None:
+            member.peer.session = None
+            member.peer = None
+        self._router.went_offline(member)
 
     # -- the end of a session -------------------------------------------------------------------------------------
 
-    def handle_deadline(self, session: ClientSession, clock: Clock, now: float) -> None:
+    def handle_deadline(self, member: Member, clock: Clock, now: float) -> None:
         """One deadline has come."""
         if clock is Clock.EXPIRY:
-            self._end(session, now, "its time has run out")
+            self.end(member, now, "its time has run out")
         elif clock is Clock.WILL:
-            self._publish_will(session, now)
-        else:
-            self._router.release(session)
+            self._wills.publish(member, now)
+        elif isinstance(member, ClientSession):
+            self._router.release(member)
 
-    def overflow(self, session: ClientSession, now: float) -> None:
-        """Too much waits for a session: it ends (row 68; the code is a guess)."""
-        text = "too many messages wait for this session"
-        peer = session.peer
+    def evict(self, member: Member, now: float, code: ReasonCode, text: str, why: str | None = None) -> None:
+        """End a member and its connection, if it has one. ``text`` is told to the client, ``why`` to the log."""
+        peer = member.peer
         if peer is not None:
-            peer.dismiss(now, ReasonCode.QUOTA_EXCEEDED, text)
+            peer.dismiss(now, code, text)
             self._router.touched[peer] = None
-        self._detach(session)
-        self._end(session, now, f"SlowClient: {text}")
+        else:
+            member.ending = Ending(text or None)
+        self.detach(member)
+        self.end(member, now, why if why is not None else text)
 
-    def _end(self, session: ClientSession, now: float, why: str) -> None:
-        """Forget a session that has no connection any more; a Will that still waits is published [MQTT-3.1.3-9]."""
+    def end(self, member: Member, now: float, why: str) -> None:
+        """Forget a member that has no connection any more; a Will that still waits is published [MQTT-3.1.3-9]."""
         router = self._router
-        del router.sessions[session.client_id]
-        for topic in tuple(session.subscriptions):
-            router.unsubscribe(session, topic)
-        for clock in Clock:
-            router.deadlines.cancel((session, clock))
-        router.overflowed.pop(session, None)
+        router.remove(member)
         router.counters.sessions_ended += 1
-        router.log("SessionEnded", why, hub=router.name, client_id=session.client_id, user_id=session.user_id)
-        self._publish_will(session, now)
-
-    # -- Will -----------------------------------------------------------------------------------------------------
-
-    def _publish_will(self, session: ClientSession, now: float) -> None:
-        """Publish the Will, once, if there is one and its topic is allowed (row 70)."""
-        will, session.will = session.will, None
-        if will is None:
-            return
-        self._router.deadlines.cancel((session, Clock.WILL))
-        fault = self._will_fault(session, will)
-        fields = {"hub": self._router.name, "client_id": session.client_id}
-        if fault is not None:
-            self._router.log("WillRefused", fault, **fields)
-            return
-        self._router.log("WillPublished", topic=will.topic, **fields)
-        self._router.counters.published += 1
-        self._router.route(Message.from_will(will, now), session, now)
-
-    def _will_fault(self, session: ClientSession, will: Will) -> str | None:
-        if will.topic.startswith(RESERVED):
-            return f"topics below {RESERVED} are the service's"
-        if self._service.will_permission and not session.grants.may_publish(will.topic):
-            return f"no role to publish to the will topic '{will.topic[:140]}'"
-        return None
+        router.log("SessionEnded", why, hub=router.name, client_id=member.client_id, user_id=member.user_id)
+        heard = member.announced and router.wants.wants_system(router.name, "disconnected")
+        if heard and member.last_peer is not None:
+            ending = member.ending if member.ending is not None else Ending()
+            router.calls.append(MemberDisconnected(router.name, member, member.last_peer, ending))
+        self._wills.publish(member, now)
 
     def _log(self, peer: Peer, event: str, text: str = "", **fields: object) -> None:
         self._router.log(event, text, hub=self._router.name, client_id=peer.client_id, address=peer.address, **fields)
 
 
-def _delay(will: Will) -> int:
-    return will.properties.get("will_delay_interval", 0)
+def _typed(properties: dict[str, Any]) -> Any:
+    """A dict made of known keys, for a packet whose dict is typed by them."""
+    return properties
 
 
 def _shown(code: int, v5: bool) -> str:

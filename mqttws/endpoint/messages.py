@@ -11,6 +11,7 @@ from mqttws.codec import Publish, Will
 from mqttws.codec.properties import PublishProperties
 from mqttws.endpoint.subscriptions import Subscriber
 from mqttws.vocabulary import QOS, ProtocolVersion, QoS
+from mqttws.webpubsub import SERVER_MESSAGES
 
 __all__ = ["OVERHEAD", "Message", "size_of"]
 
@@ -38,7 +39,10 @@ def size_of(topic: str, payload: bytes) -> int:
 
 @dataclass(slots=True, eq=False)
 class Message:
-    """A message as the hub holds it. ``expires_at`` is in seconds of the caller's clock, infinity for never."""
+    """A message as the hub holds it. ``expires_at`` is in seconds of the caller's clock, infinity for never.
+
+    ``user_id`` is the sender's, for protocols that tell it.
+    """
 
     topic: str
     payload: bytes
@@ -46,18 +50,38 @@ class Message:
     retain: bool
     properties: PublishProperties
     expires_at: float = math.inf
+    user_id: str | None = None
 
     @classmethod
-    def from_publish(cls, publish: Publish, now: float) -> Message:
+    def from_publish(cls, publish: Publish, now: float, user_id: str | None = None) -> Message:
         """What a Client has published at ``now``."""
         properties, expires_at = _forwarded(publish.properties, now)
-        return cls(publish.topic, publish.payload, QOS[publish.qos], publish.retain, properties, expires_at)
+        return cls(publish.topic, publish.payload, QOS[publish.qos], publish.retain, properties, expires_at, user_id)
 
     @classmethod
-    def from_will(cls, will: Will, now: float) -> Message:
+    def from_will(cls, will: Will, now: float, user_id: str | None = None) -> Message:
         """A Will that is published at ``now``; never retained, as the service has no retained messages."""
         properties, expires_at = _forwarded(will.properties, now)
-        return cls(will.topic, will.payload, QOS[will.qos], False, properties, expires_at)
+        return cls(will.topic, will.payload, QOS[will.qos], False, properties, expires_at, user_id)
+
+    @classmethod
+    def from_server(
+        cls,
+        payload: bytes,
+        now: float,
+        *,
+        topic: str = SERVER_MESSAGES,
+        content_type: str | None = None,
+        lifetime: int | None = None,
+        user_id: str | None = None,
+    ) -> Message:
+        """What a server or a native client sends at ``now``: to a group, or by default to clients themselves.
+
+        It goes out at QoS 1, or below where a subscription says so (documented). ``lifetime`` is in seconds.
+        """
+        given: dict[str, Any] = {"content_type": content_type, "message_expiry_interval": lifetime}
+        properties, expires_at = _forwarded({name: value for name, value in given.items() if value is not None}, now)
+        return cls(topic, payload, QoS.AT_LEAST_ONCE, False, properties, expires_at, user_id)
 
     @property
     def size(self) -> int:

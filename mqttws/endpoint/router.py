@@ -1,22 +1,25 @@
-"""The state of one hub and the way of a message through it: from a topic to every session that subscribes to it."""
+"""The state of one hub and the way of a message through it: from a topic to every member that subscribes to it."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import Enum
 
 from mqttws.codec import Publish
 from mqttws.endpoint.deadlines import Deadlines
 from mqttws.endpoint.log import Log
+from mqttws.endpoint.members import Counters, Member, Visitor
 from mqttws.endpoint.messages import Message
 from mqttws.endpoint.service import Service
-from mqttws.endpoint.sessions import ClientSession, Counters, Peer
+from mqttws.endpoint.sessions import ClientSession, Peer
 from mqttws.endpoint.subscriptions import Subscriber, SubscriptionIndex
+from mqttws.endpoint.upstream import Call, Wants
 
 __all__ = ["Clock", "Router"]
 
 
 class Clock(Enum):
-    """What a session's deadlines are for."""
+    """What a member's deadlines are for."""
 
     EXPIRY = "the session ends"
     WILL = "its Will is published"
@@ -24,65 +27,98 @@ class Clock(Enum):
 
 
 class Router:
-    """One hub's sessions, subscriptions and deadlines. Knows packets only by way of :class:`ClientSession`.
+    """One hub's members, subscriptions and deadlines. Knows packets only by way of :class:`Member`.
 
-    ``touched`` are the connections that have something new to send, ``overflowed`` the sessions that cannot go on; the
-    hub empties both after each event.
+    ``touched`` are the connections that have something new to send, ``overflowed`` the members that cannot go on; the
+    hub empties both after each event. ``calls`` are for the event handlers that ``wants`` knows of.
     """
 
-    __slots__ = ("counters", "deadlines", "index", "log", "name", "overflowed", "service", "sessions", "touched")
+    __slots__ = (
+        "calls", "counters", "deadlines", "index", "log", "members", "name", "overflowed", "service", "touched",
+        "users", "wants",
+    )  # fmt: skip
 
-    def __init__(self, name: str, service: Service, log: Log, counters: Counters) -> None:
+    def __init__(self, name: str, service: Service, log: Log, counters: Counters, wants: Wants) -> None:
         self.name = name
         self.service = service
         self.log = log
         self.counters = counters
-        self.sessions: dict[str, ClientSession] = {}
-        self.index: SubscriptionIndex[ClientSession] = SubscriptionIndex()
-        self.deadlines: Deadlines[tuple[ClientSession, Clock]] = Deadlines()
-        self.touched: dict[Peer, None] = {}
-        self.overflowed: dict[ClientSession, None] = {}
+        self.wants = wants
+        self.members: dict[str, Member] = {}
+        self.users: dict[str, dict[Member, None]] = {}
+        self.index: SubscriptionIndex[Member] = SubscriptionIndex()
+        self.deadlines: Deadlines[tuple[Member, Clock]] = Deadlines()
+        self.touched: dict[Visitor, None] = {}
+        self.overflowed: dict[Member, None] = {}
+        self.calls: list[Call] = []
 
-    def subscribe(self, session: ClientSession, topic: str, subscriber: Subscriber) -> None:
+    # -- members --------------------------------------------------------------------------------------------------
+
+    def add(self, member: Member) -> None:
+        """A member is here from now on, under its client id and its user id."""
+        self.members[member.client_id] = member
+        if member.user_id is not None:
+            self.users.setdefault(member.user_id, {})[member] = None
+
+    def remove(self, member: Member) -> None:
+        """Forget a member, its subscriptions and its deadlines."""
+        del self.members[member.client_id]
+        if member.user_id is not None:
+            of_user = self.users[member.user_id]
+            del of_user[member]
+            if not of_user:
+                del self.users[member.user_id]
+        for topic in tuple(member.subscriptions):
+            self.unsubscribe(member, topic)
+        for clock in Clock:
+            self.deadlines.cancel((member, clock))
+        self.overflowed.pop(member, None)
+
+    def subscribe(self, member: Member, topic: str, subscriber: Subscriber) -> None:
         """Add or replace one subscription. There are no retained messages to send for it."""
-        session.subscriptions[topic] = subscriber
-        self.index.add(topic, session, subscriber)
+        member.subscriptions[topic] = subscriber
+        self.index.add(topic, member, subscriber)
 
-    def unsubscribe(self, session: ClientSession, topic: str) -> bool:
+    def unsubscribe(self, member: Member, topic: str) -> bool:
         """End one subscription and forget what waits for it; False if there was none."""
-        if session.subscriptions.pop(topic, None) is None:
+        if member.subscriptions.pop(topic, None) is None:
             return False
-        self.index.discard(topic, session)
-        session.backlog.drop(topic)
+        self.index.discard(topic, member)
+        member.forget(topic)
         return True
 
-    def route(self, message: Message, origin: ClientSession, now: float) -> ClientSession | None:
+    # -- messages -------------------------------------------------------------------------------------------------
+
+    def route(
+        self, message: Message, origin: Member | None, now: float, *, wanted: Callable[[Member], bool] | None = None
+    ) -> Member | None:
         """Give a message to every subscriber, itself included unless No Local says otherwise [MQTT-3.8.3-3].
 
-        Returns a session that publishers should wait for, if there is one.
+        ``wanted`` may leave some out. Returns a member that publishers should wait for, if there is one.
         """
         crowded = None
-        for session, subscriber in self.index.matching(message.topic):
-            if session is origin and subscriber.no_local:
+        for member, subscriber in self.index.matching(message.topic):
+            if member is origin and subscriber.no_local:
                 continue
-            if self.offer(session, message, subscriber, now) and session.backlog and session.peer is not None:
-                crowded = session if session.backlog.crowded(now) else crowded
+            if wanted is not None and not wanted(member):
+                continue
+            if self.offer(member, message, subscriber, now) and member.crowded(now):
+                crowded = member
         return crowded
 
-    def offer(self, session: ClientSession, message: Message, subscriber: Subscriber, now: float) -> bool:
-        """Give a message to one session; False if that is the end of it."""
-        if not session.offer(message, subscriber, now):
-            self.overflowed[session] = None
+    def offer(self, member: Member, message: Message, subscriber: Subscriber, now: float) -> bool:
+        """Give a message to one member; False if that is the end of it."""
+        if not member.offer(message, subscriber, now):
+            self.overflowed[member] = None
             return False
-        if session.peer is not None:
-            self.touched[session.peer] = None
+        if member.peer is not None:
+            self.touched[member.peer] = None
         return True
 
-    def hold(self, crowded: ClientSession, peer: Peer, publish: Publish) -> None:
+    def hold(self, crowded: ClientSession, publisher: ClientSession, publish: Publish) -> None:
         """Acknowledge a routed PUBLISH only when the crowded session has caught up, or our patience is over."""
-        assert peer.session is not None
-        crowded.backlog.hold(peer.session, publish)
-        key = (crowded, Clock.PATIENCE)
+        crowded.backlog.hold(publisher, publish)
+        key: tuple[Member, Clock] = (crowded, Clock.PATIENCE)
         if key not in self.deadlines:
             self.deadlines.set(key, crowded.backlog.crowded_since + self.service.patience)
 
@@ -95,13 +131,20 @@ class Router:
         if session.backlog.is_short:
             self.release(session)
 
+    def went_offline(self, member: Member) -> None:
+        """A member has lost its connection: publishers do not wait for it. When it is back it has patience anew."""
+        if isinstance(member, ClientSession):
+            self.release(member)
+            member.backlog.went_offline()
+
     def release(self, session: ClientSession) -> None:
         """Let the acknowledgements go that wait for a session, each on the connection that its publisher has now."""
         self.deadlines.cancel((session, Clock.PATIENCE))
         for publisher, publish in session.backlog.release():
-            if publisher.peer is None:
+            peer = publisher.peer
+            if isinstance(peer, Peer):
+                peer.connection.acknowledge(publish)
+                self.touched[peer] = None
+            else:
                 # Remembered by the session, and sent when the Client sends the message again.
                 publisher.mqtt.incoming.acknowledge(publish, 0, {})
-            else:
-                publisher.peer.connection.acknowledge(publish)
-                self.touched[publisher.peer] = None

@@ -90,6 +90,7 @@ async def _listening(
     async with trio.open_nursery() as nursery:
         for listener in listeners:
             nursery.start_soon(_accept, endpoint, listener, ssl_context, nursery)
+        endpoint.nursery = nursery
         nursery.start_soon(endpoint.keep_time)
         try:
             yield

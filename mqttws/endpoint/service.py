@@ -123,6 +123,24 @@ class Service:
         most=65_535,
     )  # fmt: skip
     group_qos: int = _setting(0, "41", _UNK, "QoS of the subscriptions that a token's groups become", choices=(0, 1, 2))
+    event_timeout: float = _setting(
+        30.0, "32", _UNK, "how long an event handler may take; after it the client is refused, its event has failed",
+        least=0.01,
+    )  # fmt: skip
+    handler_roles: str = _setting(
+        "replace", "32", _UNK, "what roles given by a connect event handler do to those of the token",
+        choices=("replace", "extend"),
+    )  # fmt: skip
+    handler_failure_code: int = _setting(
+        0x80, "33", _UNK, "5.0 code when a connect event handler fails without one", least=0x80, most=0x9F
+    )
+    v3_handler_failure_code: int = _setting(3, "33", _UNK, "the same, 3.1.1 return code", least=1, most=5)
+    v3_handler_invalid_code: int = _setting(
+        3, "34", _UNK, "3.1.1 return code when it gives one that 3.1.1 does not have", least=1, most=5
+    )
+    call_limit: int = _setting(
+        1_000, "-", _OUR, "calls to event handlers at a time; what is beyond them fails or is not told", least=1
+    )
     session_limit: int = _setting(20_000, "-", _OUR, "sessions in one hub, offline ones included", least=1)
 
     # Traffic.
@@ -151,6 +169,9 @@ class Service:
     )  # fmt: skip
     patience: float = _setting(
         2.0, "-", _OUR, "how long publishers wait for their acknowledgement while a subscriber's queue is long", least=0
+    )
+    revoke_unsubscribes: bool = _setting(
+        True, "76", _UNK, "whether revoking joinLeaveGroup ends the subscriptions that it had allowed"
     )
     will_permission: bool = _setting(True, "70", _UNK, "whether a will needs the role to publish to its topic")
 

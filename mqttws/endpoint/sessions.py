@@ -1,60 +1,40 @@
-"""A client's session in a hub, and the network connection that it may have."""
+"""An MQTT client's session in a hub, and the network connection that it may have."""
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
-from mqttws.codec import Publish, Will
+from mqttws.codec import Connect, Publish
+from mqttws.endpoint.admission import Accepted
 from mqttws.endpoint.backlog import Backlog
-from mqttws.endpoint.handshake import Admission
+from mqttws.endpoint.members import REASON_LIMIT, Ending, Member, Visitor
 from mqttws.endpoint.messages import Message, size_of
-from mqttws.endpoint.service import Service
 from mqttws.endpoint.subscriptions import Subscriber
 from mqttws.errors import LocalProtocolError
-from mqttws.session import Connection, Session
+from mqttws.session import Connection, Event, Session
 from mqttws.vocabulary import ProtocolVersion, QoS, ReasonCode
-from mqttws.webpubsub import Grants
 
-__all__ = ["REASON_LIMIT", "ClientSession", "Counters", "Peer"]
-
-#: Characters of a Reason String that quotes what the peer has sent.
-REASON_LIMIT: Final = 500
+__all__ = ["ClientSession", "Peer"]
 
 
-@dataclass(slots=True)
-class Counters:
-    """What an endpoint has seen. ``open`` is a number of connections now, the others only grow.
+@dataclass(slots=True, eq=False, kw_only=True)
+class Peer(Visitor):
+    """The network connection of an MQTT client; it becomes a member with CONNECT.
 
-    ``dropped`` counts deliveries that did not take place: QoS 0 for an offline or slow client, packets larger than the
-    client takes.
-    """
-
-    open: int = 0
-    accepted: int = 0
-    refused: int = 0
-    sessions_started: int = 0
-    sessions_resumed: int = 0
-    sessions_ended: int = 0
-    published: int = 0
-    delivered: int = 0
-    dropped: int = 0
-
-
-@dataclass(slots=True, eq=False)
-class Peer:
-    """One network connection that the handshake has let in.
-
-    ``session`` is None before CONNECT and after the end. ``dismissed`` says that the hub has ended the connection, so
-    that whatever it still brings counts for nothing; what a client sent before *its* end counts.
+    ``pending`` is a CONNECT that event handlers have not answered yet. ``waiting`` is None or, while they have not
+    answered a user event, what has come behind it.
     """
 
     connection: Connection
-    admission: Admission
-    address: str = ""
-    session: ClientSession | None = None
-    client_id: str | None = None
-    dismissed: bool = False
+    pending: tuple[Connect, Accepted] | None = None
+    waiting: deque[Event] | None = None
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether a user event has no answer yet."""
+        return self.waiting is not None
 
     @property
     def version(self) -> ProtocolVersion:
@@ -66,6 +46,9 @@ class Peer:
     def dismiss(self, now: float, code: ReasonCode, text: str = "") -> None:
         """End the connection: DISCONNECT with a reason to 5.0, and no packet to 3.1.1, which knows none."""
         self.dismissed = True
+        if self.session is not None:
+            v5 = self.connection.version is ProtocolVersion.V5
+            self.session.ending = Ending(text or None, code=int(code) if v5 else None)
         self.connection.close(now, code, {"reason_string": text[:REASON_LIMIT]} if text else {})
 
     def reason(self, text: str) -> dict[str, Any]:
@@ -74,29 +57,23 @@ class Peer:
 
 
 @dataclass(slots=True, eq=False)
-class ClientSession:
-    """What a hub knows of one client id, from its first CONNECT until the session expires.
+class ClientSession(Member):
+    """What a hub knows of one MQTT client id, from its first CONNECT until the session expires.
 
-    ``expiry`` is how many seconds it outlives its network connection, ``in_flight`` what its unacknowledged QoS 1 and 2
-    messages cost in bytes. User id and grants are those of the token that
-    began the session, as documented for the service.
+    ``in_flight`` is what its unacknowledged QoS 1 and 2 messages cost in bytes.
     """
 
-    client_id: str
-    user_id: str | None
-    grants: Grants
-    service: Service
-    counters: Counters
     mqtt: Session = field(default_factory=Session)
-    peer: Peer | None = None
-    expiry: int = 0
     in_flight: int = 0
-    will: Will | None = None
-    subscriptions: dict[str, Subscriber] = field(default_factory=dict)
     backlog: Backlog = field(init=False)
 
     def __post_init__(self) -> None:
         self.backlog = Backlog(self.service)
+
+    @property
+    def connection(self) -> Connection | None:
+        """The MQTT connection it has now."""
+        return self.peer.connection if isinstance(self.peer, Peer) else None
 
     def offer(self, message: Message, subscriber: Subscriber, now: float) -> bool:
         """Send a message or, if its QoS is above 0 and the client cannot take it now, queue it.
@@ -105,26 +82,28 @@ class ClientSession:
         if the queue is full: the session cannot keep its promise any more and has to end.
         """
         qos = min(message.qos, subscriber.qos)
+        connection = self.connection
         if qos == QoS.AT_MOST_ONCE:
-            if self.peer is not None and self._takes_more(self.peer.connection):
-                self._send(self.peer.connection, message, subscriber, qos, now)
+            if connection is not None and self._takes_more(connection):
+                self._send(connection, message, subscriber, qos, now)
             else:
                 self.counters.dropped += 1
             return True
-        if self.peer is not None and not self.backlog and self._has_window(self.peer.connection):
-            self._send(self.peer.connection, message, subscriber, qos, now)
+        if connection is not None and not self.backlog and self._has_window(connection):
+            self._send(connection, message, subscriber, qos, now)
             return True
         return self.backlog.put(message, subscriber, now)
 
     def drain(self, now: float) -> bool:
         """Send what has been waiting, as far as the client takes it. Whether anything was sent or has expired."""
         before = len(self.backlog)
-        while before and self.peer is not None and self._has_window(self.peer.connection):
+        connection = self.connection
+        while before and connection is not None and self._has_window(connection):
             entry = self.backlog.take(now)
             if entry is None:
                 break
             message, subscriber = entry
-            self._send(self.peer.connection, message, subscriber, min(message.qos, subscriber.qos), now)
+            self._send(connection, message, subscriber, min(message.qos, subscriber.qos), now)
         return len(self.backlog) < before
 
     def _takes_more(self, connection: Connection) -> bool:
@@ -163,3 +142,11 @@ class ClientSession:
     def delivered(self, publish: Publish) -> None:
         """The exchange of a QoS 1 or 2 message has ended."""
         self.in_flight -= size_of(publish.topic, publish.payload)
+
+    def forget(self, topic: str) -> None:
+        """Drop what waits on a topic whose subscription has ended (5.0: 3.10.4 allows either)."""
+        self.backlog.drop(topic)
+
+    def crowded(self, now: float) -> bool:
+        """Whether publishers should wait: it is connected and its queue has grown long, for not too long yet."""
+        return self.peer is not None and bool(self.backlog) and self.backlog.crowded(now)

@@ -25,6 +25,8 @@ class Subscriber:
     no_local: bool = False
     retain_as_published: bool = False
     identifier: int | None = None
+    #: Not asked for by the client itself: by its token, an event handler or REST. No role is needed for it.
+    given: bool = False
 
     @classmethod
     def from_subscription(cls, subscription: Subscription, identifier: int | None) -> Subscriber:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Any
 
 from mqttws.codec import Publish, SubAck, Subscribe, Subscription, UnsubAck, Unsubscribe
@@ -10,6 +11,7 @@ from mqttws.endpoint.messages import Message
 from mqttws.endpoint.router import Router
 from mqttws.endpoint.sessions import ClientSession, Peer
 from mqttws.endpoint.subscriptions import Subscriber, judge_filter
+from mqttws.endpoint.upstream import EventAnswer, UserEvent
 from mqttws.vocabulary import QOS, ProtocolVersion, QoS, ReasonCode
 from mqttws.webpubsub.limits import topic_fault
 from mqttws.webpubsub.server_topics import EVENTS, RESERVED
@@ -44,11 +46,11 @@ class Traffic:
             return
         router = self._router
         router.counters.published += 1
-        crowded = router.route(Message.from_publish(publish, now), session, now)
+        crowded = router.route(Message.from_publish(publish, now, session.user_id), session, now)
         if publish.qos == QoS.AT_MOST_ONCE:
             return
-        if crowded is not None:
-            router.hold(crowded, peer, publish)
+        if isinstance(crowded, ClientSession):
+            router.hold(crowded, session, publish)
         else:
             self._acknowledge(peer, publish)
 
@@ -80,14 +82,32 @@ class Traffic:
             self._refuse(peer, publish, *fault, now, drop_qos_0=self._service.invalid_event == "drop")
             return
         name = publish.topic[len(EVENTS) :]
+        if self._router.wants.wants_event(self._router.name, name):
+            self._ask(peer, session, publish, name)
+            return
         text = f"no event handler of this hub takes the event '{name}'"
         self._log(peer, "EventHandlerNotFound", text, None)
         self._acknowledge(peer, publish)
         if self._service.event_without_handler == "close":
             peer.dismiss(now, ReasonCode.IMPLEMENTATION_SPECIFIC_ERROR, text)
         else:
-            reply = answer(publish, 404, text)
-            self._router.offer(session, reply, Subscriber(QOS[publish.qos]), now)
+            self._reply(session, publish, EventAnswer(404, text.encode(), "text/plain"), now)
+
+    def _ask(self, peer: Peer, session: ClientSession, publish: Publish, name: str) -> None:
+        """Have the event handlers answer; until then nothing further of this connection is looked at (documented)."""
+        peer.waiting = deque()
+
+        def answered(given: EventAnswer, now: float) -> None:
+            self._acknowledge(peer, publish)
+            if given.state is not None:
+                session.state = given.state
+            if self._router.members.get(session.client_id) is session:
+                self._reply(session, publish, given, now)
+
+        self._router.calls.append(UserEvent(self._router.name, name, session, peer, publish, answered))
+
+    def _reply(self, session: ClientSession, publish: Publish, given: EventAnswer, now: float) -> None:
+        self._router.offer(session, answer(publish, given), Subscriber(QOS[publish.qos]), now)
 
     # -- SUBSCRIBE and UNSUBSCRIBE --------------------------------------------------------------------------------
 

@@ -3,7 +3,7 @@
 PyJWT is loaded when the first token is made or read, not before.
 """
 
-from mqttws.webpubsub.access import Grants, Pattern, Roles, check_group
+from mqttws.webpubsub.access import Grants, Pattern, Permission, Roles, check_group
 from mqttws.webpubsub.address import MQTT_PATH, ClientAccessUrl, ConnectionString, check_hub, redact
 from mqttws.webpubsub.server_topics import SERVER_MESSAGES
 from mqttws.webpubsub.tokens import (
@@ -25,6 +25,7 @@ __all__ = [
     "ConnectionString",
     "Grants",
     "Pattern",
+    "Permission",
     "Roles",
     "TokenFault",
     "TokenRefused",

@@ -12,7 +12,8 @@ is the dot, so ``*`` crosses ``/``. Patterns are permissions only; they allow no
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import StrEnum
 from typing import Final
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "PATTERN_STARS_LIMIT",
     "Grants",
     "Pattern",
+    "Permission",
     "Roles",
     "check_group",
 ]
@@ -131,6 +133,35 @@ class _Permission:
     def covers(self, topic: str) -> bool:
         return self.everywhere or topic in self.literals or any(pattern.matches(topic) for pattern in self.patterns)
 
+    def extended(self, other: _Permission) -> _Permission:
+        patterns = {pattern.text: pattern for pattern in (*self.patterns, *other.patterns)}
+        return _Permission(
+            self.everywhere or other.everywhere, self.literals | other.literals, tuple(patterns.values())
+        )
+
+    def granted(self, target: str | None) -> _Permission:
+        if target is None:
+            return replace(self, everywhere=True)
+        check_group(target)
+        if len(self.literals) >= LITERALS_LIMIT and target not in self.literals:
+            raise ValueError(f"more than {LITERALS_LIMIT} topics for one permission")
+        return replace(self, literals=self.literals | {target})
+
+    def revoked(self, target: str | None) -> _Permission:
+        if target is None:
+            return _NOTHING
+        return replace(self, literals=self.literals - {target})
+
+
+_NOTHING: Final = _Permission(False, frozenset(), ())
+
+
+class Permission(StrEnum):
+    """The two rights, by the names that REST has for them."""
+
+    PUBLISH = "sendToGroup"
+    SUBSCRIBE = "joinLeaveGroup"
+
 
 class _Collector:
     """Gathers the roles of one permission within the limits."""
@@ -187,6 +218,37 @@ class Grants:
     def may_subscribe(self, topic: str) -> bool:
         """Whether SUBSCRIBE to and UNSUBSCRIBE from this topic are allowed; wildcards are ordinary characters here."""
         return self._subscribe.covers(topic)
+
+    def extended(self, other: Grants) -> Grants:
+        """What either of the two allows."""
+        return Grants(self._publish.extended(other._publish), self._subscribe.extended(other._subscribe))
+
+    def granted(self, permission: Permission, target: str | None = None) -> Grants:
+        """The same and one permission more: for one topic, or for all.
+
+        Raises :class:`ValueError` for what is no group name, or for too many of them.
+        """
+        return self._changed(permission, self._of(permission).granted(target))
+
+    def revoked(self, permission: Permission, target: str | None = None) -> Grants:
+        """The same without a permission: for one topic, or altogether.
+
+        One for all topics, or a pattern, still covers the topic.
+        """
+        return self._changed(permission, self._of(permission).revoked(target))
+
+    def allows(self, permission: Permission, target: str | None = None) -> bool:
+        """Whether a permission is there: for one topic, or for all."""
+        held = self._of(permission)
+        return held.everywhere if target is None else held.covers(target)
+
+    def _of(self, permission: Permission) -> _Permission:
+        return self._publish if permission is Permission.PUBLISH else self._subscribe
+
+    def _changed(self, permission: Permission, held: _Permission) -> Grants:
+        if permission is Permission.PUBLISH:
+            return replace(self, _publish=held)
+        return replace(self, _subscribe=held)
 
 
 def _collect(role: str, collectors: Mapping[str, _Collector]) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from mqttws.codec import Publish
 from mqttws.endpoint.events import answer, event_fault
+from mqttws.endpoint.upstream import EventAnswer
 from mqttws.vocabulary import QoS, ReasonCode
 from tests.endpoint.bench import Q1
 
@@ -44,12 +45,14 @@ def test_a_content_type_is_a_mime_type(content_type: str) -> None:
     ("status", "outcome"), [(200, "succeeded"), (204, "succeeded"), (404, "failed"), (100, "failed")]
 )
 def test_the_outcome_stands_in_the_topic_and_the_status_beside_it(status: int, outcome: str) -> None:
-    message = answer(event("echo", correlation_data=b"7"), status, "text")
+    message = answer(event("echo", correlation_data=b"7"), EventAnswer(status, b"text", "text/plain", [("a", "b")]))
     assert message.topic == f"{BASE}echo/{outcome}"
     assert message.qos is QoS.AT_LEAST_ONCE
-    assert message.properties["user_property"] == [("azure-status-code", str(status))]
+    assert message.properties["user_property"] == [("a", "b"), ("azure-status-code", str(status))]
     assert message.properties["correlation_data"] == b"7"
+    assert message.properties["content_type"] == "text/plain"
+    assert message.payload == b"text"
 
 
 def test_without_correlation_data_none_comes_back() -> None:
-    assert "correlation_data" not in answer(event("echo"), 404, "text").properties
+    assert answer(event("echo"), EventAnswer(404)).properties == {"user_property": [("azure-status-code", "404")]}
