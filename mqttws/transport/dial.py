@@ -1,7 +1,7 @@
 """From an address to a byte stream: TCP, and TLS on top of it.
 
 All addresses of a name are tried, the next one starting before the last has failed (RFC 8305, trio's own). Whatever
-goes wrong on the way is one :class:`~mqttws.errors.ConnectionLost` of one line, with the cause attached.
+goes wrong on the way is one :class:`~mqttws.errors.DialFailed` of one line, with the cause attached.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from socket import gaierror
 
 import trio
 
-from mqttws.errors import ConnectionLost
+from mqttws.errors import CertificateRefused, DialFailed, HostNotFound
 from mqttws.transport.http_url import authority
 
 __all__ = ["dial", "encrypt", "is_loopback"]
@@ -26,7 +26,8 @@ async def dial(
 
     Without ``ssl_context`` the system's certificates decide whom to trust, and the host name is verified. A context of
     the caller's is used as it is. Waits without bound: the caller sets the deadline. Raises
-    :class:`~mqttws.errors.ConnectionLost`; nothing is left open then, nor when cancelled.
+    :class:`~mqttws.errors.DialFailed`, of which :class:`~mqttws.errors.HostNotFound` and
+    :class:`~mqttws.errors.CertificateRefused` are kinds; nothing is left open then, nor when cancelled.
     """
     stream = await _connect(host, port)
     return await encrypt(stream, host, port, ssl_context) if secure else stream
@@ -36,11 +37,11 @@ async def _connect(host: str, port: int) -> trio.SocketStream:
     try:
         return await trio.open_tcp_stream(host, port)
     except gaierror as error:
-        raise ConnectionLost(f"cannot find the host {host}: {error.strerror}") from error
+        raise HostNotFound(f"cannot find the host {host}: {error.strerror}") from error
     except UnicodeError as error:  # a label that is empty or too long for IDNA
-        raise ConnectionLost(f"cannot find the host {host}: {error}") from error
+        raise HostNotFound(f"cannot find the host {host}: {error}") from error
     except OSError as error:
-        raise ConnectionLost(f"cannot connect to {authority(host, port)}: {_reason(error)}") from error
+        raise DialFailed(f"cannot connect to {authority(host, port)}: {_reason(error)}") from error
 
 
 async def encrypt(
@@ -57,7 +58,8 @@ async def encrypt(
         await tls.do_handshake()
     except trio.BrokenResourceError as error:
         await trio.aclose_forcefully(stream)
-        raise ConnectionLost(f"no TLS connection to {authority(host, port)}: {_tls_reason(error.__cause__)}") from error
+        kind = CertificateRefused if isinstance(error.__cause__, ssl.SSLCertVerificationError) else DialFailed
+        raise kind(f"no TLS connection to {authority(host, port)}: {_tls_reason(error.__cause__)}") from error
     except BaseException:
         with trio.CancelScope(shield=True):
             await trio.aclose_forcefully(stream)

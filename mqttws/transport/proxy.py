@@ -43,7 +43,7 @@ class Dial(Protocol):
     async def __call__(
         self, host: str, port: int, *, secure: bool, ssl_context: ssl.SSLContext | None
     ) -> trio.abc.Stream:
-        """A stream, with TLS if ``secure``; or :class:`~mqttws.errors.ConnectionLost`."""
+        """A stream, with TLS if ``secure``; or :class:`~mqttws.errors.DialFailed`."""
         ...
 
 
@@ -153,7 +153,7 @@ def dial_through(
         try:
             stream = await dial(via.host, via.port, secure=via.secure, ssl_context=via.ssl_context)
         except ConnectionLost as error:
-            raise ConnectionLost(f"no connection to the proxy {via}: {error.cause}") from error
+            raise type(error)(f"no connection to the proxy {via}: {error.cause}") from error
         await open_tunnel(stream, via, host, port)
         return await encrypt(stream, host, port, ssl_context) if secure else stream
 

@@ -15,7 +15,7 @@ import trio
 import trustme
 from trio.testing import trio_test
 
-from mqttws.errors import ConnectionLost
+from mqttws.errors import CertificateRefused, DialFailed, HostNotFound
 from mqttws.transport import dial
 
 Handler = Callable[[trio.SocketStream], Awaitable[None]]
@@ -87,7 +87,7 @@ async def test_a_plain_stream_carries_bytes_both_ways() -> None:
 @trio_test
 async def test_nobody_listening_is_one_clear_line_with_its_cause() -> None:
     port = refused_port()
-    with pytest.raises(ConnectionLost) as caught:
+    with pytest.raises(DialFailed) as caught:
         await dial("127.0.0.1", port)
     assert str(caught.value) == f"cannot connect to 127.0.0.1:{port}: Connection refused"
     assert isinstance(caught.value.__cause__, OSError)
@@ -95,7 +95,7 @@ async def test_nobody_listening_is_one_clear_line_with_its_cause() -> None:
 
 @trio_test
 async def test_an_ipv6_address_stands_in_brackets() -> None:
-    with pytest.raises(ConnectionLost, match=r"^cannot connect to \[::1\]:\d+: "):
+    with pytest.raises(DialFailed, match=r"^cannot connect to \[::1\]:\d+: "):
         await dial("::1", refused_port())
 
 
@@ -112,13 +112,13 @@ class NoNames(trio.abc.HostnameResolver):
 @trio_test
 async def test_an_unknown_host_is_named() -> None:
     trio.socket.set_custom_hostname_resolver(NoNames())
-    with pytest.raises(ConnectionLost, match=r"^cannot find the host nowhere\.example: Name or service not known$"):
+    with pytest.raises(HostNotFound, match=r"^cannot find the host nowhere\.example: Name or service not known$"):
         await dial("nowhere.example", 80)
 
 
 @trio_test
 async def test_a_name_that_cannot_be_one_is_an_unknown_host() -> None:
-    with pytest.raises(ConnectionLost, match=r"^cannot find the host a{64}\.example: "):
+    with pytest.raises(HostNotFound, match=r"^cannot find the host a{64}\.example: "):
         await dial("a" * 64 + ".example", 80)
 
 
@@ -133,7 +133,7 @@ async def test_a_callers_context_decides_whom_to_trust(authority: trustme.CA) ->
 async def test_without_a_context_an_unknown_authority_is_refused(authority: trustme.CA) -> None:
     async with listening(tls_echo(authority, "localhost")) as port:
         with pytest.raises(
-            ConnectionLost, match=f"^no TLS connection to localhost:{port}: the certificate is not trus"
+            CertificateRefused, match=f"^no TLS connection to localhost:{port}: the certificate is not trus"
         ):
             await dial("localhost", port, secure=True)
 
@@ -141,7 +141,7 @@ async def test_without_a_context_an_unknown_authority_is_refused(authority: trus
 @trio_test
 async def test_a_certificate_for_another_name_is_refused(authority: trustme.CA) -> None:
     async with listening(tls_echo(authority, "other.example")) as port:
-        with pytest.raises(ConnectionLost, match="the certificate is not trusted: Hostname mismatch"):
+        with pytest.raises(CertificateRefused, match="the certificate is not trusted: Hostname mismatch"):
             await dial("localhost", port, secure=True, ssl_context=trusting(authority))
 
 
@@ -153,7 +153,7 @@ async def test_tls_to_a_server_that_speaks_none_says_so() -> None:
             await stream.send_all(b"HTTP/1.1 400 Bad Request\r\n\r\n")
 
     async with listening(plain) as port:
-        with pytest.raises(ConnectionLost, match=f"^no TLS connection to 127.0.0.1:{port}: wrong version number$"):
+        with pytest.raises(DialFailed, match=f"^no TLS connection to 127.0.0.1:{port}: wrong version number$"):
             await dial("127.0.0.1", port, secure=True)
 
 
@@ -164,7 +164,7 @@ async def test_a_server_that_hangs_up_during_the_tls_handshake_is_a_lost_connect
         await stream.aclose()
 
     async with listening(rude) as port:
-        with pytest.raises(ConnectionLost, match=r"^no TLS connection to 127\.0\.0\.1"):
+        with pytest.raises(DialFailed, match=r"^no TLS connection to 127\.0\.0\.1"):
             await dial("127.0.0.1", port, secure=True)
 
 
@@ -176,7 +176,7 @@ async def test_a_server_that_resets_during_the_tls_handshake_is_a_lost_connectio
         await stream.aclose()
 
     async with listening(ruder) as port:
-        with pytest.raises(ConnectionLost, match=r"the Server has cut the connection$"):
+        with pytest.raises(DialFailed, match=r"the Server has cut the connection$"):
             await dial("127.0.0.1", port, secure=True)
 
 
@@ -187,7 +187,7 @@ async def test_what_the_system_has_no_number_for_is_said_in_other_words() -> Non
             raise OSError("the resolver is on fire")
 
     trio.socket.set_custom_hostname_resolver(Nothing())
-    with pytest.raises(ConnectionLost, match=r"^cannot connect to some\.example:80: the resolver is on fire$"):
+    with pytest.raises(DialFailed, match=r"^cannot connect to some\.example:80: the resolver is on fire$"):
         await dial("some.example", 80)
 
 
@@ -292,7 +292,7 @@ async def test_a_callers_context_may_hold_a_client_certificate(authority: trustm
         authority.issue_cert("me.example").configure_cert(context)
         stream = await dial("localhost", port, secure=True, ssl_context=context)
         assert b"me.example" in await round_trip(stream)
-        with pytest.raises(ConnectionLost, match=f"^no TLS connection to localhost:{port}: "):
+        with pytest.raises(DialFailed, match=f"^no TLS connection to localhost:{port}: "):
             await dial("localhost", port, secure=True, ssl_context=trusting(authority))
 
 
