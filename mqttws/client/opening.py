@@ -12,7 +12,7 @@ from mqttws import transport
 from mqttws.client.access import AccessSource, UrlSource
 from mqttws.client.client import Client
 from mqttws.client.lifetime import Lifetime
-from mqttws.client.options import MIB, Deadlines, Dial, Options
+from mqttws.client.options import MIB, Deadlines, Options
 from mqttws.client.outgoing import Outgoing
 from mqttws.client.profiles import ProfileName
 from mqttws.client.reconnect import Reconnect
@@ -21,6 +21,7 @@ from mqttws.client.supervisor import Supervisor
 from mqttws.codec import Will
 from mqttws.codec.properties import ConnectProperties
 from mqttws.session import Store
+from mqttws.transport import Dial, ProxySetting, dial_through
 from mqttws.transport.tap import Trace, open_trace
 from mqttws.vocabulary import ProtocolVersion
 
@@ -43,6 +44,7 @@ async def open_client(
     headers: Sequence[tuple[str, str]] = (),
     ssl_context: ssl.SSLContext | None = None,
     dial: Dial = transport.dial,
+    proxy: ProxySetting = "environment",
     reconnect: Reconnect | None = Reconnect(),  # noqa: B008 - it is frozen
     on_event: Callable[[ClientEvent], None] | None = None,
     deadlines: Deadlines | None = None,
@@ -79,6 +81,11 @@ async def open_client(
         For ``wss://``; None trusts the system's certificates and verifies the host name.
     ``dial``
         Opens the byte stream in place of TCP and TLS: a tunnel, a Unix socket, a wire in memory.
+    ``proxy``
+        An HTTP proxy to connect through: ``http://host:3128``, ``https://user:password@host`` or a
+        :class:`~mqttws.transport.Proxy`; None for none. ``"environment"`` goes by ``https_proxy``, ``all_proxy`` and
+        ``no_proxy`` for ``wss://`` and by ``http_proxy`` for ``ws://``, never for this very machine, and not with a
+        ``dial`` of your own.
     ``store``
         Keeps exchanges at QoS 1 and 2: opened again with the same store and client id, they go on where they stopped.
     ``profile``
@@ -114,7 +121,7 @@ async def open_client(
         properties=properties,
         headers=headers,
         ssl_context=ssl_context,
-        dial=dial,
+        dial=dial if proxy == "environment" and dial is not transport.dial else dial_through(proxy, dial=dial),
         deadlines=deadlines if deadlines is not None else Deadlines(),
         store=store,
         receive_maximum=receive_maximum,

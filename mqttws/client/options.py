@@ -7,9 +7,7 @@ import ssl
 import string
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
-from typing import Final, Protocol
-
-import trio
+from typing import Final
 
 from mqttws.client.profiles import Profile
 from mqttws.client.reconnect import Reconnect
@@ -17,9 +15,10 @@ from mqttws.codec import Connect, Will, encode
 from mqttws.codec.properties import ConnectProperties
 from mqttws.session import Session, Store
 from mqttws.trace import Recorder
+from mqttws.transport import Dial
 from mqttws.vocabulary import ProtocolVersion
 
-__all__ = ["MIB", "Deadlines", "Dial", "Options", "new_client_id"]
+__all__ = ["MIB", "Deadlines", "Options", "new_client_id"]
 
 MIB: Final = 1_048_576
 
@@ -38,21 +37,11 @@ _NOT_IN_PROPERTIES: Final = {
 }
 
 
-class Dial(Protocol):
-    """How a stream to a Server is opened; :func:`mqttws.transport.dial` unless the caller knows another way."""
-
-    async def __call__(
-        self, host: str, port: int, *, secure: bool, ssl_context: ssl.SSLContext | None
-    ) -> trio.abc.Stream:
-        """A stream, with TLS if ``secure``; or :class:`~mqttws.errors.ConnectionLost`."""
-        ...
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deadlines:
     """Bounds for what happens behind the caller's back, in seconds.
 
-    ``access``: the function that says where to connect. ``dial``: DNS, TCP and TLS. ``handshake``: the WebSocket
+    ``access``: the function that says where to connect. ``dial``: DNS, TCP, the proxy's answer and TLS. ``handshake``: the WebSocket
     handshake. ``connack``: the Server's answer to CONNECT. ``ping``: PINGRESP after PINGREQ (None: half the Keep
     Alive). ``linger``: when the block is left, for the exchanges under way, and once more for the farewell.
     """
