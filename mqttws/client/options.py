@@ -41,9 +41,10 @@ _NOT_IN_PROPERTIES: Final = {
 class Deadlines:
     """Bounds for what happens behind the caller's back, in seconds.
 
-    ``access``: the function that says where to connect. ``dial``: DNS, TCP, the proxy's answer and TLS. ``handshake``: the WebSocket
-    handshake. ``connack``: the Server's answer to CONNECT. ``ping``: PINGRESP after PINGREQ (None: half the Keep
-    Alive). ``linger``: when the block is left, for the exchanges under way, and once more for the farewell.
+    ``access``: the function that says where to connect. ``dial``: DNS, TCP, the proxy's answer and TLS.
+    ``handshake``: the WebSocket handshake. ``connack``: the Server's answer to CONNECT. ``ping``: PINGRESP after
+    PINGREQ (None: half the Keep Alive). ``linger``: when the block is left, for the exchanges under way, and once more
+    for the farewell.
     """
 
     access: float = 30.0
