@@ -21,6 +21,7 @@ from mqttws.webpubsub import (
     Roles,
     TokenFault,
     TokenRefused,
+    claimed_expiry,
     client_access_url,
     key_warning,
     make_token,
@@ -334,3 +335,34 @@ def test_jwt_is_loaded_with_the_first_token_and_not_before() -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], check=False, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+# What the holder of a token can tell without a key
+
+
+def test_the_expiry_that_a_token_claims_is_read_without_a_key() -> None:
+    assert claimed_expiry(make_token(KEY, AUDIENCE, now=NOW, lifetime=90)) == NOW + 90
+    assert claimed_expiry(signed(good(exp=NOW + 0.5), header=b"nothing of use")) == NOW + 0.5
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        pytest.param(None, id="none"),
+        pytest.param("", id="empty"),
+        pytest.param("opaque", id="opaque"),
+        pytest.param("a.b", id="two parts"),
+        pytest.param(signed(good()) + ".x", id="four parts"),
+        pytest.param("a.\N{EURO SIGN}.c", id="not base64"),
+        pytest.param(signed(b"\xff"), id="not utf-8"),
+        pytest.param(signed(b"[1]"), id="no object"),
+        pytest.param(signed(b"[" * 10_000), id="deep"),
+        pytest.param(signed({"aud": AUDIENCE}), id="no exp"),
+        pytest.param(signed(good(exp="2027")), id="text"),
+        pytest.param(signed(good(exp=True)), id="bool"),
+        pytest.param(signed(b'{"exp":NaN}'), id="nan"),
+        pytest.param(signed(good(x="x" * TOKEN_LIMIT)), id="too long"),
+    ],
+)
+def test_a_token_that_claims_no_expiry_is_no_reason_to_fail(token: str | None) -> None:
+    assert claimed_expiry(token) is None
