@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from mqttws.redaction import REDACTED, is_secret_name, redact, secret_at
+from mqttws.redaction import REDACTED, is_secret_name, redact, secret_at, secrets_in
 
 JWT = "eyJhbGciOiJub25lIn0.eyJzdWIiOiJqb2UifQ.c2ln"
 
@@ -28,6 +28,12 @@ def test_a_secret_is_taken_out_and_its_place_is_known(text: str, clean: str) -> 
     assert place is not None
     assert clean[place:].startswith(REDACTED)
     assert text[:place] == clean[:place]
+
+
+def test_every_secret_has_its_place() -> None:
+    text = f"a Bearer abc, access_token={JWT} {JWT}"
+    assert [text[start:stop] for start, stop in secrets_in(text)] == ["abc,", JWT, JWT]
+    assert list(secrets_in("nothing here")) == []
 
 
 @pytest.mark.parametrize("text", ["", "group1/eyJ", "keyJ.x", "ws://host/a@b", "keyJa.b"])

@@ -33,6 +33,8 @@ __all__ = ["FORMAT", "Direction", "Recorder", "Recording"]
 FORMAT: Final = "mqttws-trace/1"
 #: Bytes of lines about a connection's beginning that a ring keeps beside the last ones.
 _BEGINNING: Final = 65_536
+#: Bytes of a line around those that passed, at most.
+_AROUND: Final = 200
 
 Direction: TypeAlias = Literal["in", "out"]
 
@@ -179,9 +181,10 @@ class _Way:
             members["sync"] = chunk.sync
         if chunk.packets:
             members["packets"] = dict(chunk.packets)
-        keep = not self._greeted and 2 * chunk.size <= self._early
+        cost = 2 * chunk.size + _AROUND
+        keep = not self._greeted and cost <= self._early
         if keep:
-            self._early -= 2 * chunk.size
+            self._early -= cost
         self._greeted = self._greeted or bool(chunk.packets)
         self._recorder.add(self._number, chunk.time, members | {"hex": data.hex()}, keep=keep)
 
