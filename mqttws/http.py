@@ -371,6 +371,15 @@ class HttpClient(_Messages):
         return self._response(truncated=len(self._body) > self._limits.body)
 
     @property
+    def reusable(self) -> bool:
+        """Whether another request may follow on this connection: the answer was whole, and neither end has to close.
+
+        Bytes behind the answer are nobody's, and end the connection as well.
+        """
+        done = self._h11.our_state is h11.DONE and self._h11.their_state is h11.DONE
+        return done and not self._eof and not self._buffer
+
+    @property
     def partial(self) -> Response | None:
         """As much of the answer as has arrived, None before its head is whole."""
         return None if self._head is None else self._response(truncated=True)

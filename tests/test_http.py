@@ -318,6 +318,30 @@ def test_a_body_may_end_with_the_connection_in_order_or_too_early() -> None:
     assert (cut_short.body, cut_short.truncated) == (b"late", True)
 
 
+@pytest.mark.parametrize(
+    ("data", "reusable"),
+    [
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi", True),
+        (b"HTTP/1.1 204 OK\r\n\r\n", True),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n", True),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi and more", False),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nhi", False),
+        (b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nhi", False),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n" + b"x" * 11, False),
+    ],
+)
+def test_a_connection_is_good_for_another_request_or_not(data: bytes, reusable: bool) -> None:
+    client = HttpClient(LIMITS)
+    assert not client.reusable
+    client.send(Request("GET", "/", (("Host", "x"),)))
+    assert not client.reusable
+    client.receive_data(data)
+    assert client.next_response() is not None
+    assert client.reusable is reusable
+    client.receive_eof()
+    assert not client.reusable
+
+
 def test_what_has_arrived_of_an_answer_can_be_had() -> None:
     client = HttpClient()
     client.send(Request("GET", "/", (("Host", "x"),)))
