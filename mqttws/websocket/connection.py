@@ -154,11 +154,14 @@ class WebSocket:
         if self.state is State.CLOSED:
             return
         if isinstance(self._handshake, ClientHandshake):
-            self._events.append(self._handshake.end() or Lost("the connection ended before the handshake was answered"))
+            lost = Lost("the connection ended before the handshake was answered", unfinished=True)
+            self._events.append(self._handshake.end() or lost)
         elif self._handshake is not None:
-            self._events.append(Lost("the connection ended before the handshake was over"))
+            self._events.append(Lost("the connection ended before the handshake was over", unfinished=True))
         else:
-            self._events.append(Lost("the connection ended without a Close frame"))
+            assert self._framing is not None  # once the handshake is over, until CLOSED
+            where = "in the middle of a frame or a message" if self._framing.unfinished else "without a Close frame"
+            self._events.append(Lost(f"the connection ended {where}", self._framing.unfinished))
         self._end()
 
     def _read_answer(self, handshake: ClientHandshake, data: bytes) -> None:

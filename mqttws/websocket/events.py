@@ -130,9 +130,13 @@ class Failed:
 
 @dataclass(slots=True)
 class Lost:
-    """The peer's bytes ended without a Close frame, or before the handshake was over."""
+    """The peer's bytes ended without a Close frame, or before the handshake was over.
+
+    ``unfinished``: in the middle of a handshake, a frame or a message.
+    """
 
     message: str
+    unfinished: bool = False
 
 
 #: What frames can say, in the order in which they arrived.

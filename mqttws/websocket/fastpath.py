@@ -76,6 +76,11 @@ class FastFraming(Framing):
         self._in_message = False  # wsproto waits for a continuation
         self._keys = b""
 
+    @property
+    def unfinished(self) -> bool:
+        """Whether a frame or a message has begun and not ended."""
+        return bool(self._owed or self._head or self._in_message)
+
     def receive(self, data: bytes) -> list[FrameEvent]:
         """What these bytes complete. Never raises for them."""
         events: list[FrameEvent] = []

@@ -56,6 +56,11 @@ class Framing:
         #: The payload of the newest ping that waits for its pong: the only one that has to be answered (5.5.3).
         self.ping: bytes | None = None
 
+    @property
+    def unfinished(self) -> bool:
+        """Whether a message has begun and not ended; the first bytes of a frame's header do not tell yet."""
+        return self._size >= 0
+
     def receive(self, data: bytes) -> list[FrameEvent]:
         """What these bytes complete. Never raises for them."""
         events: list[FrameEvent] = []

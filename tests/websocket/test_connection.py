@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from mqttws.errors import LocalProtocolError
 from mqttws.websocket import Event, Failed, Lost, Opened, PeerClosed, Piece, Pong, State, Upgrade, WebSocket
-from tests.websocket.frames import BINARY, CLOSE, PING, TEXT, frame
+from tests.websocket.frames import BINARY, CLOSE, CONTINUATION, PING, TEXT, frame
 
 ROLES = pytest.mark.parametrize("client", [True, False], ids=["client", "server"])
 
@@ -173,7 +173,42 @@ def test_bytes_that_end_without_a_close_frame_are_a_loss(client: bool) -> None:
         ours.receive_data(frame(BINARY, b"half", masked=not client, length=100))
         ours.receive_eof()
         ours.receive_eof()
-        assert ours.events() == [Piece(b"half", False), Lost("the connection ended without a Close frame")]
+        assert ours.events() == [Piece(b"half", False), IN_THE_MIDDLE]
+
+
+IN_THE_MIDDLE = Lost("the connection ended in the middle of a frame or a message", True)
+BETWEEN = Lost("the connection ended without a Close frame", False)
+
+
+@pytest.mark.parametrize(
+    ("sent", "last"),
+    [
+        (b"", BETWEEN),
+        (frame(BINARY, b"whole", masked=False), BETWEEN),
+        (frame(BINARY, b"whole", masked=False) + b"\x82", IN_THE_MIDDLE),
+        (frame(BINARY, b"", masked=False, length=100), IN_THE_MIDDLE),
+        (frame(BINARY, b"first", masked=False, fin=False), IN_THE_MIDDLE),
+        (frame(BINARY, b"1", masked=False, fin=False) + frame(CONTINUATION, b"2", masked=False), BETWEEN),
+        (frame(PING, b"ping", masked=False), BETWEEN),
+        (frame(PING, b"half", masked=False, length=100), IN_THE_MIDDLE),
+    ],
+)
+def test_a_loss_tells_whether_something_was_under_way(sent: bytes, last: Lost) -> None:
+    ours = one(client=True)
+    ours.receive_data(sent)
+    ours.receive_eof()
+    assert ours.events()[-1] == last
+
+
+@pytest.mark.parametrize(
+    ("sent", "last"),
+    [(frame(BINARY, b"first", masked=False, fin=False), IN_THE_MIDDLE), (frame(BINARY, b"x", masked=False), BETWEEN)],
+)
+def test_without_the_fast_path_a_message_that_has_begun_counts(sent: bytes, last: Lost) -> None:
+    ours = pair(fast_path=False)[0]
+    ours.receive_data(sent)
+    ours.receive_eof()
+    assert ours.events()[-1] == last
 
 
 def test_no_pong_follows_a_close() -> None:

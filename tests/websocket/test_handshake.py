@@ -165,8 +165,8 @@ def test_the_body_of_a_refusal_is_bounded() -> None:
     [
         (b"HTTP/1.1 403 \r\n\r\nwhole", Refused(403, (), b"whole")),
         (b"HTTP/1.1 403 \r\nContent-Length: 9\r\n\r\npart", Refused(403, (("content-length", "9"),), b"part")),
-        (b"HTTP/1.1 403", Lost("the connection ended before the handshake was answered")),
-        (b"", Lost("the connection ended before the handshake was answered")),
+        (b"HTTP/1.1 403", Lost("the connection ended before the handshake was answered", True)),
+        (b"", Lost("the connection ended before the handshake was answered", True)),
     ],
 )
 def test_an_answer_may_end_with_the_connection(data: bytes, outcome: Event) -> None:
@@ -346,7 +346,7 @@ def test_a_client_that_leaves_before_the_answer_is_lost() -> None:
         ours = WebSocket.server()
         ours.receive_data(data)
         ours.receive_eof()
-        assert ours.events()[-1] == Lost("the connection ended before the handshake was over")
+        assert ours.events()[-1] == Lost("the connection ended before the handshake was over", True)
         ours.accept()
         ours.reject(400)
         assert ours.data_to_send() == b""
