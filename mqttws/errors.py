@@ -32,13 +32,13 @@ __all__ = [
     "MessageExpired",
     "MqttError",
     "NegotiateRefused",
+    "PeerSilent",
     "ProtocolError",
     "ProxyRefused",
     "PublishRefused",
     "QueueFull",
     "RemoteProtocolError",
     "ServerDisconnected",
-    "ServerSilent",
     "SessionLost",
     "StoreFailed",
     "StreamOverflow",
@@ -292,7 +292,7 @@ class CertificateRefused(DialFailed):
     """The Server's certificate is not to be trusted: another name, another authority, or its time is over."""
 
 
-class ServerSilent(ConnectionLost):
+class PeerSilent(ConnectionLost):
     """An answer did not come in time: to the handshake, to CONNECT, or to PINGREQ while TCP still stood."""
 
 

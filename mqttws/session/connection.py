@@ -13,7 +13,15 @@ from typing import Any, cast
 
 from mqttws.codec import Packet, PingReq, Publish
 from mqttws.codec.properties import AckProperties
-from mqttws.errors import ConnectionLost, LocalProtocolError, MqttError, ProtocolError, RemoteProtocolError
+from mqttws.errors import (
+    LocalProtocolError,
+    MqttError,
+    PeerSilent,
+    ProtocolError,
+    RemoteProtocolError,
+    WireEnded,
+    WireTruncated,
+)
 from mqttws.session.events import Event, KeepAliveExpired
 from mqttws.session.lifecycle import RECEIVERS, SENDERS, Lifecycle
 from mqttws.session.limits import Limits
@@ -76,6 +84,11 @@ class Connection(Lifecycle):
         return self._exchanges.strays if self._exchanges is not None else 0
 
     @property
+    def unfinished(self) -> bool:
+        """Whether a packet has come in part."""
+        return bool(self._framer.pending)
+
+    @property
     def bytes_pending(self) -> int:
         """Bytes queued and not yet taken."""
         return self._outbox.size
@@ -114,8 +127,10 @@ class Connection(Lifecycle):
             return
         self._now = now
         if error is None:
-            unfinished = " in the middle of a packet" if self._framer.pending else ""
-            error = ConnectionLost(f"the connection ended without a DISCONNECT{unfinished}")
+            if self.unfinished:
+                error = WireTruncated("the connection ended without a DISCONNECT in the middle of a packet")
+            else:
+                error = WireEnded("the connection ended without a DISCONNECT")
         if self._awaits_owner:
             self._ended_by = error
         else:
@@ -162,7 +177,7 @@ class Connection(Lifecycle):
         self._now = now
         if self._keep_alive is None:
             awaited = "CONNECT" if self.role is Role.SERVER else "CONNACK"
-            self._end(ConnectionLost(f"no {awaited} within {self._connect_timeout:g} seconds"))
+            self._end(PeerSilent(f"no {awaited} within {self._connect_timeout:g} seconds"))
         elif self._keep_alive.ping_is_due:
             self._ping(PingReq())
         else:
@@ -172,7 +187,7 @@ class Connection(Lifecycle):
                 cause = "No packet has been received for 1.5 times the Keepalive time"
             else:
                 cause = "no PINGRESP in time: the Server is gone"
-            self._end(ConnectionLost(cause))
+            self._end(PeerSilent(cause))
 
     # -- what the owner does --------------------------------------------------------------------------------------
 

@@ -27,8 +27,11 @@ from mqttws.errors import (
     ConnectionLost,
     ConnectRefused,
     LocalProtocolError,
+    PeerSilent,
     RemoteProtocolError,
     ServerDisconnected,
+    WireEnded,
+    WireTruncated,
 )
 from mqttws.session import Closed, Connection, Event, Limits, Session, SessionResumed, SessionStarted
 from mqttws.vocabulary import PacketType, ProtocolVersion, QoS, ReasonCode, Role
@@ -296,7 +299,7 @@ def test_the_end_of_the_wire_is_a_lost_connection(role: Role) -> None:
     end.receive_eof(2)
     end.receive_eof(3)
     error = closing(end.events())
-    assert isinstance(error, ConnectionLost)
+    assert isinstance(error, WireTruncated)
     assert "in the middle of a packet" in str(error)
     assert end.next_deadline() == math.inf
 
@@ -304,7 +307,9 @@ def test_the_end_of_the_wire_is_a_lost_connection(role: Role) -> None:
 def test_the_end_of_the_wire_between_packets_cuts_none() -> None:
     pair = Pair().connect()
     pair.client.receive_eof(0)
-    assert str(closing(pair.client.events())) == "the connection ended without a DISCONNECT"
+    error = closing(pair.client.events())
+    assert isinstance(error, WireEnded)
+    assert str(error) == "the connection ended without a DISCONNECT"
 
 
 def test_whoever_knows_more_about_the_end_says_so() -> None:
@@ -451,7 +456,7 @@ class TestDeadlines:
         assert not end.closed
         end.handle_deadline(due)
         error = closing(end.events())
-        assert isinstance(error, ConnectionLost)
+        assert isinstance(error, PeerSilent)
         assert f"no {awaited} within 3 seconds" in str(error)
 
     def test_the_owner_may_take_its_time_to_answer_connect(self) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from mqttws.codec import ConnAck, Connect, Disconnect, PingReq, PingResp, Publish, decode, encode
 from mqttws.codec.properties import ConnAckProperties
-from mqttws.errors import ConnectionLost
+from mqttws.errors import PeerSilent
 from mqttws.session import Closed, Connection, KeepAliveExpired
 from mqttws.vocabulary import ProtocolVersion, QoS, ReasonCode, Role
 from tests.pair import Pair
@@ -75,7 +75,7 @@ def test_a_server_that_does_not_answer_is_given_up_within_one_and_a_half_keep_al
     expired, closed = pair.client.events()
     assert expired == KeepAliveExpired()
     assert isinstance(closed, Closed)
-    assert isinstance(closed.error, ConnectionLost)
+    assert isinstance(closed.error, PeerSilent)
     assert "no PINGRESP" in str(closed.error)
 
 
