@@ -8,9 +8,20 @@ from typing import TypeAlias
 
 import trio
 
+from mqttws.codec import ConnAck, Publish, encode
 from mqttws.endpoint.log import Log
+from mqttws.endpoint.members import REASON_LIMIT
 from mqttws.endpoint.service import Service
-from mqttws.endpoint.upstream import Call, ConnectRequest, Denied, EventAnswer, MemberConnected, Upstream, UserEvent
+from mqttws.endpoint.upstream import (
+    Call,
+    ConnectRequest,
+    Denied,
+    EventAnswer,
+    Granted,
+    MemberConnected,
+    Upstream,
+    UserEvent,
+)
 
 __all__ = ["Reply", "ask", "failure"]
 
@@ -26,9 +37,9 @@ async def ask(upstream: Upstream, call: Call, service: Service, log: Log) -> Rep
     try:
         with trio.fail_after(service.event_timeout):
             if isinstance(call, ConnectRequest):
-                return partial(call.answer, await upstream.connect(call))
+                return partial(call.answer, _decision(await upstream.connect(call)))
             if isinstance(call, UserEvent):
-                return partial(call.answer, await upstream.event(call))
+                return partial(call.answer, _event_answer(await upstream.event(call)))
             if isinstance(call, MemberConnected):
                 await upstream.connected(call)
             else:
@@ -49,3 +60,29 @@ def failure(call: Call, status: int) -> Reply | None:
     if isinstance(call, UserEvent):
         return partial(call.answer, EventAnswer(status))
     return None
+
+
+def _decision(answer: object) -> Granted | Denied:
+    """The answer to ``connect``, if a CONNACK can say it and a session can begin with it."""
+    if not isinstance(answer, Granted | Denied):
+        raise TypeError(f"connect is answered with Granted or Denied, not with {type(answer).__name__}")
+    encode(ConnAck(properties={"user_property": list(answer.user_properties)}))
+    if isinstance(answer, Denied):
+        encode(ConnAck(properties={"reason_string": answer.reason[:REASON_LIMIT]}))
+        return answer
+    given: list[object] = [*(answer.roles or ()), *answer.groups, answer.user_id or "", answer.state or ""]
+    if not all(isinstance(text, str) for text in given):
+        raise TypeError("user id, roles, groups and state are strings")
+    return answer
+
+
+def _event_answer(answer: object) -> EventAnswer:
+    """The answer to a user event, if a PUBLISH can say it."""
+    if not isinstance(answer, EventAnswer):
+        raise TypeError(f"an event is answered with EventAnswer, not with {type(answer).__name__}")
+    encode(Publish("answer", answer.payload, properties={"user_property": list(answer.user_properties)}))
+    if answer.content_type is not None:
+        encode(Publish("answer", properties={"content_type": answer.content_type}))
+    if not 100 <= answer.status <= 999:
+        raise ValueError(f"{answer.status} is no HTTP status")
+    return answer

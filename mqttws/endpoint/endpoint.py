@@ -244,10 +244,15 @@ class Endpoint:
         if reply is None:
             return
         now = trio.current_time()
-        reply(now)
         visit = self._visits.get(call.visitor)
-        if visit is not None:
-            visit.answered(now)
+        try:
+            reply(now)
+            if visit is not None:
+                visit.answered(now)
+        except Exception as error:  # noqa: BLE001 - a bug that one client has found must not end the others
+            self.log("ConnectionAborted", f"internal error: {error!r}", hub=hub.name)
+            if visit is not None:
+                visit.abort(now)
         self.flush(hub)
 
     # -- all connections ------------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from mqttws.endpoint.wills import Wills
 from mqttws.errors import LocalProtocolError, RemoteProtocolError
 from mqttws.vocabulary import QOS, ConnectReturnCode, ProtocolVersion, ReasonCode
 from mqttws.webpubsub import Grants
+from mqttws.webpubsub.limits import topic_fault
 
 __all__ = ["Lifecycle"]
 
@@ -155,6 +156,10 @@ class Lifecycle:
         router.add(session)
         groups = dict.fromkeys((*admission.groups, *granted.groups))
         for group in tuple(groups)[: self._service.subscription_limit]:
+            fault = topic_fault(group, self._service.topic_length)
+            if fault is not None:  # of an event handler: a token with such a group has not opened the door
+                self._log(peer, "Warning", f"group ignored: {fault}")
+                continue
             router.subscribe(session, group, Subscriber(QOS[self._service.group_qos], given=True))
         return session
 

@@ -46,6 +46,7 @@ class Peer(Visitor):
     def dismiss(self, now: float, code: ReasonCode, text: str = "") -> None:
         """End the connection: DISCONNECT with a reason to 5.0, and no packet to 3.1.1, which knows none."""
         self.dismissed = True
+        self.pending = None
         if self.session is not None:
             v5 = self.connection.version is ProtocolVersion.V5
             self.session.ending = Ending(text or None, code=int(code) if v5 else None)

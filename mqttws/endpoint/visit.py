@@ -159,6 +159,11 @@ class Visit:
             self._settled = trio.Event()
             await self._settled.wait()
 
+    def abort(self, now: float) -> None:
+        """End the connection without a word of MQTT."""
+        self.pump.link.abort(now)
+        self.pump.flush()
+
     def leave(self, now: float) -> None:
         """The connection is over, however it came to that."""
         if self._talk is not None:

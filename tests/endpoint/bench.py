@@ -25,13 +25,14 @@ class Bench:
     def __init__(self, **settings: Any) -> None:
         self.now = 100.0
         self.lines: list[str] = []
+        self.log = Log(self.lines.append)
         self.counters = Counters()
         self.service = Service(**settings)
         ids = (f"assigned{number}" for number in itertools.count())
         self.hub = Hub(
             "chat",
             self.service,
-            log=Log(self.lines.append),
+            log=self.log,
             counters=self.counters,
             new_client_id=lambda: next(ids),
         )

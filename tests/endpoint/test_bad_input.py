@@ -41,8 +41,6 @@ async def talk(endpoint: Endpoint, data: bytes) -> bytes:
 @pytest.mark.parametrize(
     ("data", "status", "words"),
     [
-        (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", 400, b"WebSocket"),
-        (b"POST /clients/mqtt/hubs/chat HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n", 400, b"WebSocket"),
         (b"\x10\x0c\x00\x04MQTT\x04\x02\x00<\x00\x00", 400, b""),
         (b"\x16\x03\x01\x00\xa5\x01\x00\x00\xa1\x03\x03", 400, b""),
         (b"nonsense\r\n\r\n", 400, b""),
@@ -56,8 +54,6 @@ async def talk(endpoint: Endpoint, data: bytes) -> bytes:
         (request(TOKEN_FREE, subprotocol="mqttv3.1"), 400, b"subprotocol mqtt"),
     ],
     ids=[
-        "plain HTTP",
-        "POST",
         "MQTT without WebSocket",
         "TLS on a plain port",
         "no HTTP",
@@ -83,7 +79,17 @@ async def test_a_bad_handshake_gets_a_readable_answer_and_no_101(data: bytes, st
 
 
 @trio_test
-async def test_row_13_an_expired_token_is_refused_over_a_socket() -> None:
+@pytest.mark.parametrize("line", [b"GET", b"POST", b"OPTIONS"])
+async def test_row_13_what_is_no_upgrade_at_the_path_of_mqtt_gets_400(line: bytes) -> None:
+    async with open_endpoint(close_timeout=0.05) as endpoint:
+        data = line + b" /clients/mqtt/hubs/chat HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n"
+        answer = await talk(endpoint, data)
+        assert answer.startswith(b"HTTP/1.1 400 ")
+        assert b"Upgrade: websocket" in answer
+
+
+@trio_test
+async def test_row_5_an_expired_token_is_refused_over_a_socket() -> None:
     async with open_endpoint(clock_skew=0, close_timeout=0.05) as endpoint:
         target = target_of(endpoint, lifetime=1)
         await trio.sleep(1.1)
