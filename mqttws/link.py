@@ -13,9 +13,9 @@ from enum import Enum, auto
 from typing import Any, TypeAlias
 
 from mqttws.codec import Packet, Publish
-from mqttws.errors import ConnectionLost, LocalProtocolError, MqttError, RemoteProtocolError
+from mqttws.errors import ConnectionLost, LocalProtocolError, MqttError, PeerSilent, RemoteProtocolError
 from mqttws.http import Limits, Request
-from mqttws.link_endings import close_reason, fault, peer_closed, refusal
+from mqttws.link_endings import close_reason, fault, lost, peer_closed, refusal
 from mqttws.redaction import Scrubber, redact
 from mqttws.session import Change, Closed, Connection
 from mqttws.session.events import Event as MqttEvent
@@ -85,6 +85,7 @@ class Link:
         self._asked = False  # Upgrade or a plain request was reported and waits for its answer
         self._served = False  # plain HTTP was spoken, which may end at any time
         self._gone = False  # nothing more will be read
+        self._broken = False  # because the stream was reset
         self._deadline = math.inf  # of the handshake or of the farewell; while open, MQTT's counts
         self._events: list[LinkEvent] = []
         self._outcome: MqttError | None = None
@@ -183,8 +184,9 @@ class Link:
         websocket.receive_data(data)
         self._take(websocket.events(), now)
 
-    def receive_eof(self, now: float) -> None:
-        """The peer's bytes have ended: where that comes too early, Closed says so."""
+    def receive_eof(self, now: float, *, broken: bool = False) -> None:
+        """The peer's bytes have ended, or the stream is ``broken``: where that comes too early, Closed says so."""
+        self._broken = broken
         if self._phase is _Phase.CLOSING:
             self._fill(now)  # a peer that has only shut down its sending still reads our farewell
         self._websocket.receive_eof()
@@ -313,15 +315,15 @@ class Link:
         self.connection.close(now, reason_code, properties)
         self._check(now)
 
-    def abort(self, now: float, status_code: int = 1011) -> None:
+    def abort(self, now: float, status_code: int = 1011, error: MqttError | None = None) -> None:
         """End without a word of MQTT, so that the peer takes the connection for lost (a Will is published).
 
-        ``status_code`` is that of our Close frame. The last event is ``Closed(ConnectionLost)``, or ``Closed(None)``
-        where a CONNECT waits for the answer of whoever aborts.
+        ``status_code`` is that of our Close frame. The last event is ``Closed(error)``, by default with a
+        :class:`ConnectionLost`; or ``Closed(None)`` where a CONNECT waits for the answer of whoever aborts.
         """
         if self._phase is _Phase.OPEN:
             self._websocket.close(status_code)
-        self.connection.receive_eof(now, ConnectionLost("this end has aborted the connection"))
+        self.connection.receive_eof(now, error or ConnectionLost("this end has aborted the connection"))
         self.connection.close(now)  # says no more, but ends the wait of a CONNECT for its answer
         self._check(now)
 
@@ -372,8 +374,11 @@ class Link:
             if self._is_server:
                 self._finish(now)
         elif isinstance(event, Lost):
-            self._end(None if self._served and not self._asked else ConnectionLost(event.message), now)
+            self._end(None if self._served and not self._asked else self._loss(event), now)
             self._finish(now)
+
+    def _loss(self, event: Lost) -> ConnectionLost:
+        return lost(event, broken=self._broken, in_packet=self.connection.unfinished)
 
     def _end(self, error: MqttError | None, now: float) -> None:
         """The wire has ended, in order if without an error. Where MQTT had ended before, that outcome stays."""
@@ -419,11 +424,11 @@ class Link:
             words = "was not answered" if self._asked else "did not come"
             websocket.reject(503 if self._asked else 408, (), f"the WebSocket request {words} {limit}\n".encode())
             self._asked = False
-            self._end(ConnectionLost(f"the WebSocket request {words} {limit}"), now)
+            self._end(PeerSilent(f"the WebSocket request {words} {limit}"), now)
             return
         websocket.receive_eof()
         refused = next((event for event in websocket.events() if isinstance(event, Refused)), None)
-        late = ConnectionLost(f"the WebSocket handshake was not answered {limit}")
+        late = PeerSilent(f"the WebSocket handshake was not answered {limit}")
         self._end(late if refused is None else refusal(refused, self._scrub), now)
 
     def _fill(self, now: float) -> None:

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from mqttws.errors import ConnectionLost, HandshakeRefused, MqttError, RemoteProtocolError
+from mqttws.errors import (
+    ConnectionLost,
+    HandshakeRefused,
+    MqttError,
+    RemoteProtocolError,
+    WebSocketClosed,
+    WireEnded,
+    WireReset,
+    WireTruncated,
+)
 from mqttws.http import Headers
 from mqttws.vocabulary import ReasonCode
-from mqttws.websocket import Failed, PeerClosed, Refused
+from mqttws.websocket import Failed, Lost, PeerClosed, Refused
 
-__all__ = ["close_reason", "fault", "peer_closed", "refusal"]
+__all__ = ["close_reason", "fault", "lost", "peer_closed", "refusal"]
 
 
 def refusal(event: Refused, scrub: Callable[[str], str]) -> HandshakeRefused:
@@ -19,10 +28,21 @@ def refusal(event: Refused, scrub: Callable[[str], str]) -> HandshakeRefused:
     return HandshakeRefused(event.status, headers, body, reason=scrub(event.reason))
 
 
-def peer_closed(event: PeerClosed, peer: str, scrub: Callable[[str], str]) -> ConnectionLost:
+def peer_closed(event: PeerClosed, peer: str, scrub: Callable[[str], str]) -> WebSocketClosed:
     """The error for a Close frame that came first; ``peer`` is the role of who sent it."""
     said = "".join(character for character in scrub(event.reason) if character.isprintable())
-    return ConnectionLost(f"the {peer} has closed the WebSocket" + (f": {said}" if said else ""), event.code)
+    return WebSocketClosed(f"the {peer} has closed the WebSocket" + (f": {said}" if said else ""), event.code)
+
+
+def lost(event: Lost, *, broken: bool, in_packet: bool) -> ConnectionLost:
+    """The error for bytes that ended without a farewell; ``broken`` by a reset, ``in_packet`` within one of MQTT's."""
+    if broken:
+        return WireReset("the connection was reset")
+    if event.unfinished:
+        return WireTruncated(event.message)
+    if in_packet:
+        return WireTruncated("the connection ended in the middle of a packet")
+    return WireEnded(event.message)
 
 
 def fault(event: Failed) -> RemoteProtocolError:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mqttws.codec import ConnAck, Connect, PingReq, Publish, encode
-from mqttws.errors import ConnectionLost, HandshakeRefused, LocalProtocolError, RemoteProtocolError
+from mqttws.errors import ConnectionLost, HandshakeRefused, LocalProtocolError, RemoteProtocolError, WireTruncated
 from mqttws.link import LARGEST_MESSAGE, Link, Opened, Upgrade
 from mqttws.session import Closed, Connection, Delivered, KeepAliveExpired, MemoryStore, Session
 from mqttws.vocabulary import ProtocolVersion, QoS, Role
@@ -256,7 +256,7 @@ def test_a_server_that_leaves_before_its_answer_is_lost(data: bytes) -> None:
     link.data_to_send(0.0)
     link.receive_data(data, 0.0)
     link.receive_eof(0.0)
-    assert isinstance(only_closed(link.events()), ConnectionLost)
+    assert isinstance(only_closed(link.events()), WireTruncated)
     assert is_closed(link)
 
 

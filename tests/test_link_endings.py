@@ -7,7 +7,16 @@ import math
 import pytest
 
 from mqttws.codec import ConnAck, Connect, Disconnect, PingResp, Publish, encode
-from mqttws.errors import ConnectionLost, ConnectRefused, RemoteProtocolError, ServerDisconnected
+from mqttws.errors import (
+    ConnectionLost,
+    ConnectRefused,
+    RemoteProtocolError,
+    ServerDisconnected,
+    WebSocketClosed,
+    WireEnded,
+    WireReset,
+    WireTruncated,
+)
 from mqttws.link import Link
 from mqttws.session import Closed, Connection, Session
 from mqttws.vocabulary import ProtocolVersion, ReasonCode, Role
@@ -101,7 +110,7 @@ def test_a_close_frame_instead_of_a_disconnect_is_a_loss_with_its_code(client: b
     data = frame(CLOSE, (1001).to_bytes(2, "big") + b"going\x07 away", masked=not client)
     ours.receive_data(data, pair.now)
     error = only_closed(ours.events())
-    assert isinstance(error, ConnectionLost)
+    assert isinstance(error, WebSocketClosed)
     assert error.close_code == 1001
     peer = "server" if client else "client"
     assert str(error) == f"the {peer} has closed the WebSocket: going away (WebSocket close code 1001)"
@@ -119,12 +128,36 @@ def test_the_end_of_bytes_without_a_close_frame_is_a_loss_without_a_code(client:
     ours.receive_eof(pair.now)
     ours.receive_eof(pair.now)
     error = only_closed(ours.events())
-    assert isinstance(error, ConnectionLost)
+    assert isinstance(error, WireEnded)
     assert error.close_code is None
     assert "without a Close frame" in str(error)
     assert is_closed(ours)
-    ours.receive_data(b"late", pair.now)
-    assert ours.events() == []
+
+
+RESPONSE = encode(PingResp())
+
+
+@pytest.mark.parametrize("broken", [False, True])
+@pytest.mark.parametrize(
+    ("sent", "kind", "words"),
+    [
+        (b"", WireEnded, "without a Close frame"),
+        (frame(BINARY, RESPONSE, masked=False), WireEnded, "without a Close frame"),
+        (frame(BINARY, RESPONSE[:1], masked=False), WireTruncated, "in the middle of a packet"),
+        (frame(BINARY, RESPONSE, masked=False)[:-1], WireTruncated, "in the middle of a frame or a message"),
+        (frame(BINARY, RESPONSE, masked=False, fin=False), WireTruncated, "in the middle of a frame or a message"),
+    ],
+)
+def test_the_error_tells_where_the_bytes_ended_or_that_the_stream_broke(
+    sent: bytes, kind: type[ConnectionLost], words: str, broken: bool
+) -> None:
+    pair = opened()
+    pair.client.receive_data(sent, pair.now)
+    pair.client.receive_eof(pair.now, broken=broken)
+    *_, closed = pair.client.events()
+    assert isinstance(closed, Closed)
+    assert type(closed.error) is (WireReset if broken else kind)
+    assert ("reset" if broken else words) in str(closed.error)
 
 
 def test_what_came_before_the_end_is_still_told() -> None:
