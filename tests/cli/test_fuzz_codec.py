@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from mqttws.cli import fuzz, fuzz_diff, main
-from mqttws.cli.outcome import UsageError
 from mqttws.fuzz.findings import Finding, read_finding, write_finding
 from mqttws.fuzz.targets import TARGETS
 
@@ -219,9 +218,3 @@ def test_atheris_gets_a_process_for_each_target(
     assert main(["fuzz", *arguments[:-2]]) == 2
     assert commands[0][commands[0].index("--count") + 1] == "50000"
     assert "atheris is not installed" in capsys.readouterr().err
-
-
-def test_an_error_of_a_kind_is_told_by_its_own_name() -> None:
-    parser = fuzz._SubcommandParser(prog="mqttws fuzz codec")
-    with pytest.raises(UsageError, match=r"wrong \(see mqttws fuzz codec --help\)"):
-        parser.error("wrong")

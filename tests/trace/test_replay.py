@@ -13,18 +13,9 @@ from mqttws.session import Closed, Delivered, SessionStarted
 from mqttws.trace import Direction, TracedConnection
 from mqttws.trace.replay import Skipped, replay_into_codec, replay_into_connection
 from mqttws.vocabulary import QoS, ReasonCode, Role
-from tests.trace.wires import binary, connect, conversation, only, traced
+from tests.trace.wires import ANSWER, ASK, binary, connect, conversation, only, traced
 from tests.websocket.frames import BINARY, frame
 
-ASK = (
-    b"GET /mqtt HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: mqtt\r\n\r\n"
-)
-#: The answer to that key, from RFC 6455, 1.3.
-ANSWER = (
-    b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-    b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nSec-WebSocket-Protocol: mqtt\r\n\r\n"
-)
 CONNECT = binary(Connect(client_id="me"))
 CONNACK = binary(ConnAck(), masked=False)
 BEGINNING: tuple[tuple[str, bytes | str], ...] = (("out", ASK), ("in", ANSWER), ("out", CONNECT), ("in", CONNACK))

@@ -22,6 +22,15 @@ SECRETS = (TOKEN, PASSWORD, DATA.decode(), "abcdefgh12345678", "0123456789")
 WALL = 1_750_000_000.25
 REQUEST = b"GET /mqtt HTTP/1.1\r\nHost: h\r\n\r\n"
 SWITCH = b"HTTP/1.1 101 Switching Protocols\r\n\r\n"
+ASK = (
+    b"GET /mqtt HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: mqtt\r\n\r\n"
+)
+#: The answer to that key, from RFC 6455, 1.3.
+ANSWER = (
+    b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nSec-WebSocket-Protocol: mqtt\r\n\r\n"
+)
 
 
 def connect(version: int = 5, **fields: Any) -> Connect:
