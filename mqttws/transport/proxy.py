@@ -15,7 +15,7 @@ import trio
 
 from mqttws.errors import ConnectionLost, ProxyRefused, RemoteProtocolError
 from mqttws.http import Headers, HttpClient, Limits, Request, Response
-from mqttws.redaction import REDACTED, redact
+from mqttws.redaction import REDACTED, Scrubber
 from mqttws.transport.dial import dial as dial_directly
 from mqttws.transport.dial import encrypt, is_loopback
 from mqttws.transport.exchange import exchange
@@ -93,12 +93,12 @@ class Proxy:
 
     def hide(self, text: str) -> str:
         """``text`` without what the proxy may have repeated of our credentials."""
-        shown = [value.removeprefix("Basic ") for _, value in self.headers()]
-        for secret in (*shown, self._url.password or "", urllib.parse.quote(self._url.password or "")):
+        password = self._url.password or ""
+        for secret in {password, urllib.parse.quote(password)}:
             # Taking out every "a" would garble the answer and hide nothing.
             if len(secret) >= 4:
                 text = text.replace(secret, REDACTED)
-        return redact(text)
+        return Scrubber("", self.headers())(text)
 
     def __str__(self) -> str:
         return f"{self._url.scheme}://{authority(self.host, self.port)}"

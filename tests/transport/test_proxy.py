@@ -154,7 +154,7 @@ async def test_a_refusal_has_status_words_and_a_hint(autojump_clock: MockClock) 
     assert ("proxy-authenticate", "Basic realm=x") in error.headers
     assert str(error) == (
         "the proxy refused the tunnel with HTTP 407: http://proxy:3128 to server.example:80 (user name and password "
-        "stand in the proxy's URL): not Basic [redacted], nor [redacted]"
+        "stand in the proxy's URL): not [redacted], nor [redacted]"
     )
 
 
