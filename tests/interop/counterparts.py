@@ -53,6 +53,14 @@ def find_mosquitto() -> Path:
     return Path(found)
 
 
+def find_tshark() -> Path:
+    """Wireshark's dissectors without its windows."""
+    found = shutil.which("tshark")
+    if found is None:
+        raise CounterpartMissing("tshark is not installed (Debian: apt-get install tshark)")
+    return Path(found)
+
+
 def find_paho() -> None:
     """paho-mqtt, as a package of this very interpreter."""
     if importlib.util.find_spec("paho") is None:
@@ -119,6 +127,7 @@ def find_node_packages() -> Path:
 
 COUNTERPARTS: dict[str, Callable[[], Path | None]] = {
     "mosquitto": find_mosquitto,
+    "tshark": find_tshark,
     "paho": find_paho,
     "decoders": find_decoders,
     "mqttjs": find_node_packages,
