@@ -7,9 +7,11 @@ from mqttws.client.inbox import Message, Messages
 from mqttws.client.opening import open_client
 from mqttws.client.options import Deadlines
 from mqttws.client.outgoing import PublishResult, Receipt
+from mqttws.client.providers import from_callable, from_connection_string, from_negotiate
 from mqttws.client.reconnect import Reconnect
 from mqttws.client.sqlite_store import SQLiteStore
 from mqttws.client.state import ClientEvent, ClientState, Connected, Disconnected, Ended
+from mqttws.transport import Proxy
 
 __all__ = [
     "Access",
@@ -23,9 +25,13 @@ __all__ = [
     "Ended",
     "Message",
     "Messages",
+    "Proxy",
     "PublishResult",
     "Receipt",
     "Reconnect",
     "SQLiteStore",
+    "from_callable",
+    "from_connection_string",
+    "from_negotiate",
     "open_client",
 ]
