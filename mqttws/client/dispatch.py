@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Protocol, TypeAlias
 
 from mqttws.client.failure import Failure
 from mqttws.client.inbox import Message, Messages
+from mqttws.client.window import Holder, holder_of
 from mqttws.codec import Publish
 from mqttws.topics import is_shared, matches, shared_filter
 
 __all__ = ["Counters", "Dispatcher"]
 
-#: Topics whose streams are remembered, and filters that were unsubscribed: bounds on memory, not on what works.
+#: Topics whose streams are remembered, filters that were unsubscribed, and Subscription Identifiers: bounds on memory,
+#: not on what works.
 REMEMBERED = 1_000
+
+#: What streams are remembered by: a Topic Name, with the Subscription Identifiers where the message has any.
+_Route: TypeAlias = str | tuple[str, tuple[int, ...]]
+
+
+class Acknowledging(Protocol):
+    """Whoever sends acknowledgements."""
+
+    def __call__(self, publish: Publish, reason_code: int = 0, /) -> None:
+        """Every stream that got this QoS 1 or 2 message is done with it."""
 
 
 @dataclass(slots=True)
@@ -21,9 +34,10 @@ class Counters:
     """Messages that did not simply arrive.
 
     ``unwanted``: QoS 0, dropped because no open stream wanted them. ``discarded``: QoS 1 or 2, acknowledged without
-    a consumer because their subscription had been given up. ``held``: QoS 1 or 2, not acknowledged yet; together with
-    Receive Maximum it says how much of the window is used, ``held_bytes`` how much memory. ``waiting``: those of them
-    that no open stream wants.
+    a consumer because their subscription had been given up, or because their stream acknowledged on receipt and was
+    left before it had handed them out. ``held``: QoS 1 or 2, not consumed yet, so that the Server waits for their
+    acknowledgement; ``held_bytes`` is the memory that such messages take, those of a Session that is lost included.
+    ``waiting``: those of them that no open stream wants. ``client.window`` tells who has them.
     """
 
     unwanted: int = 0
@@ -41,24 +55,29 @@ class Dispatcher:
     A message that no open stream wants waits for one. At QoS 1 and 2 it stays unacknowledged and so counts against
     Receive Maximum; at QoS 0 it is dropped and counted. What matches nothing but a subscription that was given up is
     acknowledged and thrown away: it may come long after UNSUBSCRIBE, and would otherwise fill the window for good.
+
+    Servers send a message once for each subscription that matches, or once for all of them [MQTT-3.3.4-2, -3]. Its
+    Subscription Identifiers say which are meant; without them, everybody whose filter matches gets every copy.
     """
 
-    def __init__(self, acknowledge: Callable[[Publish], None]) -> None:
+    def __init__(self, acknowledge: Acknowledging) -> None:
         self.counters = Counters()
         #: Whether a stream is: reading on would drop what its consumer is about to take. See :meth:`catch_up`.
         self.crowded = False
         self._acknowledge = acknowledge
         self._streams: list[Messages] = []
-        self._routes: dict[str, tuple[Messages, ...]] = {}
+        self._routes: dict[_Route, tuple[Messages, ...]] = {}
+        self._subscriptions: dict[int, frozenset[str]] = {}
         self._waiting: list[Message] = []
         self._given_up: dict[str, None] = {}
         self._serial = 0
+        self._lost_until = 0  # the last message of a Session that the Server has lost
 
     def deliver(self, publish: Publish) -> None:
         """Hand a received message to every stream that wants it."""
-        streams = self._routes.get(publish.topic)
+        streams = self._routes.get(publish.topic if not publish.properties else _route_of(publish))
         if streams is None:
-            streams = self._route(publish.topic)
+            streams = self._find(publish)
         if not publish.qos:
             if not streams:
                 self.counters.unwanted += 1
@@ -89,6 +108,17 @@ class Dispatcher:
             stream.put(message)
             if stream.crowded:
                 self.crowded = True
+            if stream.on_receipt and message.qos:
+                self._received(stream, message)
+
+    def _received(self, stream: Messages, message: Message) -> None:
+        """A stream that acknowledges on receipt has a message, or has ended because it had no room for it."""
+        if stream.ended:
+            self._routes.clear()
+            self._wait(message)
+            self._count_waiting()
+        else:
+            self.consumed(message)
 
     def catch_up(self) -> None:
         """Every task that can run has run since the last call: look again at who is crowded."""
@@ -96,15 +126,45 @@ class Dispatcher:
             stream.catch_up()
         self.crowded = any(stream.crowded for stream in self._streams)
 
-    def _route(self, topic: str) -> tuple[Messages, ...]:
-        """The streams for a topic: those that name it, or else those that take whatever no other wants."""
-        streams = tuple(stream for stream in self._streams if _wants(stream.topic_filters, topic))
+    def _find(self, publish: Publish) -> tuple[Messages, ...]:
+        """The streams for a message: those that want it, or else those that take whatever no other wants."""
+        open_streams = [stream for stream in self._streams if not stream.ended]
+        wanting = [stream for stream in open_streams if _wants(stream.topic_filters, publish.topic)]
+        names = self._named_by(publish)
+        if names is not None:
+            wanting = [
+                stream
+                for stream in wanting
+                if not stream.subscribed or _wants(names.intersection(stream.topic_filters), publish.topic)
+            ]
+        streams = tuple(wanting)
         if not streams:
-            streams = tuple(stream for stream in self._streams if not stream.topic_filters)
+            streams = tuple(stream for stream in open_streams if not stream.topic_filters)
         if len(self._routes) >= REMEMBERED:
             self._routes.clear()
-        self._routes[topic] = streams
+        self._routes[_route_of(publish)] = streams
         return streams
+
+    def identify(self, identifier: int, topic_filters: Sequence[str]) -> None:
+        """A SUBSCRIBE for these filters goes out with this Subscription Identifier."""
+        self._routes.clear()
+        known = self._subscriptions.pop(identifier, frozenset())
+        self._subscriptions[identifier] = known.union(topic_filters)
+        if len(self._subscriptions) > REMEMBERED:
+            del self._subscriptions[next(iter(self._subscriptions))]
+
+    def _named_by(self, publish: Publish) -> frozenset[str] | None:
+        """The filters that a message's Subscription Identifiers stand for; None where not all of them are known.
+
+        There may be some of an earlier process: such a message had better come twice than not at all.
+        """
+        names: frozenset[str] = frozenset()
+        for identifier in publish.properties.get("subscription_identifier", ()):
+            known = self._subscriptions.get(identifier)
+            if known is None:
+                return None
+            names |= known
+        return names or None
 
     def _was_given_up(self, topic: str) -> bool:
         return bool(self._given_up) and _wants(self._given_up, topic)
@@ -113,9 +173,10 @@ class Dispatcher:
         """One stream is done with a QoS 1 or 2 message; the last one acknowledges it."""
         message.holders -= 1
         if not message.holders:
-            self.counters.held -= 1
+            if message.serial > self._lost_until:
+                self.counters.held -= 1
             self.counters.held_bytes -= len(message.payload)
-            self._acknowledge(message.packet)
+            self._acknowledge(message.packet, message.reason_code)
 
     def open(self, stream: Messages) -> None:
         """A stream begins; it gets what has waited for it."""
@@ -128,12 +189,25 @@ class Dispatcher:
         if wanted:
             taken = {id(message) for message in wanted}
             self._waiting = [message for message in self._waiting if id(message) not in taken]
-            self.counters.waiting = len(self._waiting)
             for message in wanted:
-                stream.put(message)
+                self._hand(stream, message)
+            self._count_waiting()
+
+    def _hand(self, stream: Messages, message: Message) -> None:
+        """Let one stream have a message that has waited, as long as it takes any."""
+        if stream.ended:
+            self._wait(message)
+            return
+        stream.put(message)
+        if stream.on_receipt:
+            self._received(stream, message)
+
+    def _count_waiting(self) -> None:
+        self._waiting.sort(key=lambda message: message.serial)
+        self.counters.waiting = len(self._waiting)
 
     def close(self, stream: Messages, *, failed: bool, given_up: Iterable[str] = ()) -> None:
-        """A stream ends. Its unconsumed messages wait for another, unless their subscription is ``given_up``.
+        """A stream's block is left. Its unconsumed messages wait for another, unless they are ``given_up``.
 
         With ``failed`` they wait in any case: the application was interrupted, it did not say that it has enough.
         """
@@ -143,19 +217,26 @@ class Dispatcher:
             self._given_up[topic_filter] = None
             if len(self._given_up) > REMEMBERED:
                 del self._given_up[next(iter(self._given_up))]
-        for message in stream.close(failed=failed):
+        left = stream.close(failed=failed)
+        if stream.on_receipt:
+            self.counters.discarded += len(left)
+            left = []
+        if not failed and given_up:
+            # It may have ended before it was left, and others have come meanwhile.
+            left += [message for message in self._waiting if self._was_given_up(message.topic)]
+            self._waiting = [message for message in self._waiting if not self._was_given_up(message.topic)]
+        for message in left:
             if failed or not self._is_settled(message):
                 self._wait(message)
             else:
                 self.consumed(message)
-        self._waiting.sort(key=lambda message: message.serial)
-        self.counters.waiting = len(self._waiting)
+        self._count_waiting()
 
     def _is_settled(self, message: Message) -> bool:
         """Whether a message that a stream has left behind, without an exception, needs no consumer any more."""
         if message.holders > 1:
             return True  # another stream has it as well
-        streams = self._route(message.topic)
+        streams = self._find(message.packet)
         if not streams and self._was_given_up(message.topic):
             self.counters.discarded += 1
             return True
@@ -163,28 +244,54 @@ class Dispatcher:
 
     def _takers(self, message: Message) -> list[Messages]:
         """The open streams that want a message and have not had it, since they were opened after it came."""
-        return [stream for stream in self._route(message.topic) if stream.opened_at >= message.serial]
+        return [stream for stream in self._find(message.packet) if stream.opened_at >= message.serial]
 
     def _wait(self, message: Message) -> None:
         """Keep a message that was left behind for a stream to come, unless there is one already."""
         if takers := self._takers(message):
             message.holders += len(takers) - 1
             for stream in takers:
-                stream.put(message)
+                self._hand(stream, message)
         elif any(other is message for other in self._waiting):
             message.holders -= 1  # it waits already, and needs to be consumed once only
         else:
             self._waiting.append(message)
 
+    def holders(self) -> tuple[Holder, ...]:
+        """Who has messages that wait for their acknowledgement, the one with the oldest of them first."""
+        everybody: list[tuple[tuple[str, ...] | None, list[Message]]] = [
+            *((stream.topic_filters, stream.unconsumed()) for stream in self._streams),
+            (None, self._waiting),
+        ]
+        parts = []
+        for topic_filters, messages in everybody:
+            if present := [message for message in messages if message.serial > self._lost_until]:
+                parts.append((min(message.serial for message in present), holder_of(topic_filters, present)))
+        return tuple(holder for _, holder in sorted(parts, key=lambda part: part[0]))
+
     def connected(self, *, resumed: bool) -> None:
-        """A connection is open; unless the Session was ``resumed``, nothing is held against its window."""
+        """A connection is open; unless the Session was ``resumed``, nothing is held against its window.
+
+        What came in a lost Session is consumed as ever, but there is nobody any more to acknowledge it to.
+        """
         if not resumed:
-            self._given_up.clear()
+            self.counters.held = 0
+            self._lost_until = self._serial
+
+    def end(self, stream: Messages, failure: Failure) -> None:
+        """One stream ends with an error of its own; what comes from now on is not for it."""
+        stream.fail(failure)
+        self._routes.clear()
 
     def fail(self, failure: Failure) -> None:
-        """The connection has ended."""
+        """The client has ended."""
         for stream in self._streams:
-            stream.fail(failure)
+            self.end(stream, failure)
+
+
+def _route_of(publish: Publish) -> _Route:
+    identifiers = publish.properties.get("subscription_identifier")
+    return publish.topic if identifiers is None else (publish.topic, tuple(identifiers))
 
 
 def _wants(topic_filters: Iterable[str], topic: str) -> bool:

@@ -1,9 +1,10 @@
 """Received messages on their way to the application: a bounded stream for each subscription.
 
 A plain deque stands where a memory channel might: the task that reads the socket puts a whole chunk of messages in
-without waiting, and the consumer takes them out without a task switch while there are any. A message of QoS 1 or 2
-counts as consumed when the loop asks for the next one, or leaves its block without an exception; only then is it
-acknowledged, so Receive Maximum bounds what waits here. QoS 0 has no such window and gets a bound of its own.
+without waiting, and the consumer takes them out without a task switch while there are any. When a message of QoS 1 or
+2 is acknowledged is the stream's choice: once it is consumed, so that Receive Maximum bounds what waits here; when the
+application says so; or on receipt. QoS 0 has no such window and gets a bound of its own, and so has what is
+acknowledged on receipt.
 """
 
 from __future__ import annotations
@@ -17,12 +18,17 @@ import trio
 
 from mqttws.client.failure import Failure
 from mqttws.codec import Publish
-from mqttws.vocabulary import QoS
+from mqttws.errors import LocalProtocolError, StreamOverflow
+from mqttws.vocabulary import REASON_CODES, PacketType, QoS, Role
 
-__all__ = ["Message", "Messages", "Overflow"]
+__all__ = ["Acknowledge", "Message", "Messages", "Overflow"]
 
 #: What happens to QoS 0 messages when the buffer of a stream is full.
 Overflow: TypeAlias = Literal["drop_newest", "drop_oldest"]
+
+#: When a QoS 1 or 2 message is acknowledged: when the next one is asked for, when it arrives, or when
+#: :meth:`Messages.acknowledge` is called.
+Acknowledge: TypeAlias = Literal["consumed", "received", "manual"]
 
 #: A consumer that never has to wait lets other tasks run after so many messages.
 FAIR_SHARE = 32
@@ -45,12 +51,15 @@ class Message:
     #: How many streams have yet to consume it, and its place in the order of arrival.
     holders: int = field(default=0, repr=False, compare=False)
     serial: int = field(default=0, repr=False, compare=False)
+    #: What PUBACK or PUBREC will say.
+    reason_code: int = field(default=0, repr=False, compare=False)
 
 
 class Messages:
     """An asynchronous iterator over received messages, for one task at a time.
 
-    Ends by raising what ended the connection, after everything that had come before was handed out;
+    Ends by raising what ended the client or this stream (:class:`~mqttws.errors.SubscribeRefused`,
+    :class:`~mqttws.errors.StreamOverflow`), after everything that had come before was handed out;
     :class:`trio.ClosedResourceError` once its block was left. Cancelling a wait loses nothing.
     """
 
@@ -62,13 +71,21 @@ class Messages:
         buffer: int,
         buffer_bytes: int,
         overflow: Overflow,
+        acknowledge: Acknowledge = "consumed",
+        subscribed: bool = False,
     ) -> None:
         if buffer < 1 or buffer_bytes < 1:
             raise ValueError("the buffer of a stream holds at least one message of at least one byte")
         if overflow not in get_args(Overflow):
             raise ValueError(f"overflow is one of {', '.join(get_args(Overflow))}, not {overflow!r}")
+        if acknowledge not in get_args(Acknowledge):
+            raise ValueError(f"acknowledge is one of {', '.join(get_args(Acknowledge))}, not {acknowledge!r}")
         #: What the stream was opened for; empty for one that takes whatever no other wants.
         self.topic_filters = tuple(topic_filters)
+        #: Whether it has subscribed to them, so that Subscription Identifiers tell which messages are meant for it.
+        self.subscribed = subscribed
+        #: Whether its QoS 1 and 2 messages are acknowledged as soon as they are here.
+        self.on_receipt = acknowledge == "received"
         #: What SUBACK granted, in the order of the filters; empty for a stream without SUBSCRIBE.
         self.reason_codes: tuple[int, ...] = ()
         #: The serial number of the last message that came before the stream was opened.
@@ -82,11 +99,15 @@ class Messages:
         self._queue: deque[Message] = deque()
         self._loose = 0
         self._loose_bytes = 0
-        #: Whether the buffer for QoS 0 is half full although the consumer takes what it can.
+        # QoS 1 and 2 messages that are here and acknowledged.
+        self._safe = 0
+        self._safe_bytes = 0
+        #: Whether the buffer is half full although the consumer takes what it can.
         self.crowded = False
         self._taken = False
         self._stalled = False
         self._handed: list[Message] = []
+        self._unacknowledged: dict[int, Message] | None = {} if acknowledge == "manual" else None
         self._turns = FAIR_SHARE
         self._arrived: trio.Event | None = None
         self._failure: Failure | None = None
@@ -96,7 +117,7 @@ class Messages:
         return self
 
     async def __anext__(self) -> Message:
-        """The next message. Asking for it says that the last one is consumed."""
+        """The next message. Asking for it says that the last one is consumed, unless the stream is ``"manual"``."""
         if self._handed:
             self._settle()
         await self._something()
@@ -139,13 +160,20 @@ class Messages:
 
     def _take(self) -> Message:
         message = self._queue.popleft()
-        if message.qos:
-            self._handed.append(message)
-        else:
+        if not message.qos:
             self._loose -= 1
             self._loose_bytes -= len(message.payload)
-            self._taken = True
-            self._stalled = False
+        elif self.on_receipt:
+            self._safe -= 1
+            self._safe_bytes -= len(message.payload)
+        else:
+            if self._unacknowledged is None:
+                self._handed.append(message)
+            else:
+                self._unacknowledged[id(message)] = message
+            return message
+        self._taken = True
+        self._stalled = False
         return message
 
     def _settle(self) -> None:
@@ -154,10 +182,43 @@ class Messages:
         for message in handed:
             self._consumed(message)
 
+    def acknowledge(self, message: Message, reason_code: int = 0) -> None:
+        """Be done with a message that a ``"manual"`` stream has handed out; once for each, in any order.
+
+        The Server hears of it when the messages that came before are acknowledged as well. A ``reason_code`` of 0x80
+        or above refuses the message, as far as 5.0 can say so; 3.1.1 cannot. At QoS 0 there is nothing to acknowledge.
+        Raises :class:`ValueError` for a message that is not in hand, also after the block was left: it then waits for
+        another stream.
+        """
+        if not message.qos:
+            return
+        if self._unacknowledged is None:
+            raise ValueError("this stream acknowledges by itself")
+        if reason_code not in REASON_CODES[PacketType.PUBACK][Role.CLIENT]:
+            raise LocalProtocolError(f"PUBACK and PUBREC have no reason code 0x{reason_code:02X}")
+        if self._unacknowledged.pop(id(message), None) is None:
+            raise ValueError("the message is not in hand: not of this stream, or acknowledged before")
+        message.reason_code = max(message.reason_code, reason_code)
+        self._consumed(message)
+
+    @property
+    def ended(self) -> bool:
+        """Whether it takes no further message."""
+        return self._failure is not None or self._closed
+
+    def unconsumed(self) -> list[Message]:
+        """The QoS 1 and 2 messages that wait here for their acknowledgement, in order of arrival."""
+        if self.on_receipt:
+            return []
+        return [*self._handed, *(self._unacknowledged or {}).values(), *filter(_is_numbered, self._queue)]
+
     # -- what the dispatcher calls ------------------------------------------------------------------------------------
 
     def put(self, message: Message) -> None:
-        """Take a message in, or drop one of QoS 0 as the overflow policy says."""
+        """Take a message in, or drop one of QoS 0 as the overflow policy says.
+
+        Where what is acknowledged on receipt does not fit, the stream has ended, and the message is not in it.
+        """
         if not message.qos:
             if not self._make_room(len(message.payload)):
                 self.dropped += 1
@@ -165,12 +226,31 @@ class Messages:
             self._loose += 1
             self._loose_bytes += len(message.payload)
             self.crowded = not self._stalled and self._is_half_full()
+        elif self.on_receipt:
+            size = len(message.payload)
+            if self._safe and (self._safe >= self._buffer or self._safe_bytes + size > self._buffer_bytes):
+                self._overflow()
+                return
+            self._safe += 1
+            self._safe_bytes += size
+            self.crowded = not self._stalled and self._is_half_full()
         self._queue.append(message)
         if self._arrived is not None and not self._arrived.is_set():  # asking costs a tenth of setting
             self._arrived.set()
 
     def _is_half_full(self) -> bool:
-        return 2 * self._loose > self._buffer or 2 * self._loose_bytes > self._buffer_bytes
+        return (
+            2 * self._loose > self._buffer
+            or 2 * self._loose_bytes > self._buffer_bytes
+            or 2 * self._safe > self._buffer
+            or 2 * self._safe_bytes > self._buffer_bytes
+        )
+
+    def _overflow(self) -> None:
+        self.crowded = False
+        bounds = f"{self._buffer:,} messages or {self._buffer_bytes:,} bytes"
+        names = ", ".join(map(repr, self.topic_filters)) or "all that no other wants"
+        self.fail(Failure(StreamOverflow(f"more than {bounds} wait in the stream for {names}")))
 
     def catch_up(self) -> None:
         """Every task that can run has run since the last call: a consumer that took nothing is busy elsewhere."""
@@ -192,23 +272,32 @@ class Messages:
         return True
 
     def fail(self, failure: Failure) -> None:
-        """The connection has ended: raised when everything that is here was handed out."""
-        self._failure = failure
+        """The stream ends: the first reason is raised when everything that is here was handed out."""
+        if self._failure is None:
+            self._failure = failure
         if self._arrived is not None:
             self._arrived.set()
 
     def close(self, *, failed: bool) -> list[Message]:
         """The block is left: returns the QoS 1 and 2 messages that were not consumed, in order of arrival.
 
-        Left without an exception, what was handed out last is consumed.
+        Left without an exception, what was handed out last is consumed. What was acknowledged on receipt and not
+        handed out is returned as well: there is nobody else who could have it.
         """
         if not failed:
             self._settle()
-        left = [*self._handed, *(message for message in self._queue if message.qos)]
+        left = list(filter(_is_numbered, self._queue)) if self.on_receipt else self.unconsumed()
         self._handed.clear()
+        if self._unacknowledged is not None:
+            self._unacknowledged.clear()
         self._queue.clear()
-        self._loose = self._loose_bytes = 0
+        self._loose = self._loose_bytes = self._safe = self._safe_bytes = 0
         self._closed = True
         if self._arrived is not None:
             self._arrived.set()
         return left
+
+
+def _is_numbered(message: Message) -> bool:
+    """Whether a message is to be acknowledged at all."""
+    return message.qos > 0

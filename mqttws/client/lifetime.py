@@ -257,8 +257,8 @@ class Lifetime:
         if error is not None:
             raise error
 
-    def _acknowledge(self, publish: Publish) -> None:
-        self.connection.acknowledge(publish)
+    def _acknowledge(self, publish: Publish, reason_code: int = 0) -> None:
+        self.connection.acknowledge(publish, reason_code)
         self.pump.flush()
         self._regulate()
 

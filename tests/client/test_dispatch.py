@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -10,9 +11,12 @@ from trio.testing import trio_test
 
 from mqttws.client import dispatch
 from mqttws.client.dispatch import Dispatcher
+from mqttws.client.failure import Failure
 from mqttws.client.inbox import Messages
+from mqttws.client.window import Holder
 from mqttws.codec import Publish
-from mqttws.vocabulary import QOS
+from mqttws.errors import ConnectionLost, LocalProtocolError, StreamOverflow, SubscribeRefused
+from mqttws.vocabulary import QOS, ReasonCode
 
 
 class Desk:
@@ -20,8 +24,14 @@ class Desk:
 
     def __init__(self) -> None:
         self.acknowledged: list[bytes] = []
-        self.dispatcher = Dispatcher(lambda publish: self.acknowledged.append(publish.payload))
+        self.refused: list[tuple[bytes, int]] = []
+        self.dispatcher = Dispatcher(self.acknowledge)
         self.counters = self.dispatcher.counters
+
+    def acknowledge(self, publish: Publish, reason_code: int = 0) -> None:
+        self.acknowledged.append(publish.payload)
+        if reason_code:
+            self.refused.append((publish.payload, reason_code))
 
     def stream(self, *topic_filters: str, **options: Any) -> Messages:
         defaults: dict[str, Any] = {"buffer": 10, "buffer_bytes": 1_000, "overflow": "drop_newest"}
@@ -29,8 +39,11 @@ class Desk:
         self.dispatcher.open(stream)
         return stream
 
-    def deliver(self, topic: str, payload: bytes = b"x", qos: int = 1) -> None:
-        self.dispatcher.deliver(Publish(topic, payload, QOS[qos]))
+    def deliver(self, topic: str, payload: bytes = b"x", qos: int = 1, identifiers: Sequence[int] = ()) -> None:
+        publish = Publish(topic, payload, QOS[qos])
+        if identifiers:
+            publish.properties["subscription_identifier"] = list(identifiers)
+        self.dispatcher.deliver(publish)
 
 
 async def taken(stream: Messages, count: int) -> list[bytes]:
@@ -227,3 +240,252 @@ async def test_what_is_remembered_of_topics_and_filters_is_bounded(monkeypatch: 
     desk.deliver("f0")  # forgotten: waits
     desk.deliver("f2")
     assert (desk.counters.waiting, desk.counters.discarded) == (1, 1)
+
+
+# -- acknowledged on receipt, or by the application --------------------------------------------------------------------
+
+
+@trio_test
+async def test_on_receipt_is_acknowledged_before_anybody_has_looked() -> None:
+    desk = Desk()
+    stream = desk.stream("a", acknowledge="received")
+    desk.deliver("a", b"1")
+    desk.deliver("a", b"2", 2)
+    assert desk.acknowledged == [b"1", b"2"]
+    assert (desk.counters.held, desk.counters.held_bytes) == (0, 0)
+    assert await taken(stream, 2) == [b"1", b"2"]
+    desk.dispatcher.close(stream, failed=False)
+    assert desk.acknowledged == [b"1", b"2"]
+    assert desk.counters.discarded == 0
+
+
+@trio_test
+async def test_another_stream_that_consumes_is_still_waited_for() -> None:
+    desk = Desk()
+    quick, slow = desk.stream("a", acknowledge="received"), desk.stream("a")
+    desk.deliver("a", b"1")
+    assert desk.acknowledged == []
+    await taken(slow, 1)
+    desk.dispatcher.close(slow, failed=False)
+    assert desk.acknowledged == [b"1"]
+    assert await taken(quick, 1) == [b"1"]
+
+
+@trio_test
+async def test_an_overflow_on_receipt_ends_the_stream_and_loses_nothing() -> None:
+    desk = Desk()
+    stream = desk.stream("a", buffer=2, acknowledge="received")
+    for payload in (b"1", b"2", b"3", b"4"):
+        desk.deliver("a", payload)
+    assert desk.acknowledged == [b"1", b"2"]
+    assert (desk.counters.waiting, desk.counters.held) == (2, 2)
+    assert await taken(stream, 2) == [b"1", b"2"]
+    with pytest.raises(StreamOverflow, match="more than 2 messages or 1,000 bytes wait in the stream for 'a'"):
+        await anext(stream)
+    desk.dispatcher.close(stream, failed=True, given_up=("a",))
+    again = desk.stream("a", buffer=1, acknowledge="received")
+    assert await taken(again, 1) == [b"3"]
+    with pytest.raises(StreamOverflow):
+        await anext(again)
+    assert desk.acknowledged == [b"1", b"2", b"3"]
+    assert desk.counters.waiting == 1
+    # Given up without an exception: whoever caught the error has seen it.
+    desk.dispatcher.close(again, failed=False, given_up=("a",))
+    assert desk.acknowledged == [b"1", b"2", b"3", b"4"]
+    assert (desk.counters.discarded, desk.counters.waiting, desk.counters.held) == (1, 0, 0)
+
+
+@trio_test
+async def test_a_stream_that_is_full_already_does_not_take_over_what_another_leaves_behind() -> None:
+    desk = Desk()
+    first = desk.stream("a")
+    desk.deliver("a", b"1")
+    desk.deliver("a", b"2")
+    desk.stream("a", buffer=1, acknowledge="received")
+    desk.dispatcher.close(first, failed=True)
+    assert desk.acknowledged == [b"1"]
+    assert desk.counters.waiting == 1
+
+
+@trio_test
+async def test_what_was_acknowledged_on_receipt_and_never_handed_out_is_counted() -> None:
+    desk = Desk()
+    stream = desk.stream("a", acknowledge="received")
+    desk.deliver("a", b"1")
+    desk.deliver("a", b"2")
+    desk.dispatcher.close(stream, failed=True)
+    assert desk.counters.discarded == 2
+    assert (desk.counters.waiting, desk.counters.held) == (0, 0)
+
+
+@trio_test
+async def test_a_stream_on_receipt_is_crowded_when_it_is_half_full_and_its_consumer_takes() -> None:
+    desk = Desk()
+    stream = desk.stream("a", buffer=4, acknowledge="received")
+    for _ in range(3):
+        desk.deliver("a")
+    assert desk.dispatcher.crowded
+    await anext(stream)
+    desk.dispatcher.catch_up()
+    assert not desk.dispatcher.crowded
+
+
+@trio_test
+async def test_by_hand_in_any_order_and_refusals_go_along() -> None:
+    desk = Desk()
+    stream = desk.stream("a", acknowledge="manual")
+    for payload in (b"1", b"2", b"3"):
+        desk.deliver("a", payload)
+    desk.deliver("a", b"0", 0)
+    first, second, third, loose = [await anext(stream) for _ in range(4)]
+    assert desk.acknowledged == []
+    stream.acknowledge(loose)
+    stream.acknowledge(second)
+    stream.acknowledge(first, ReasonCode.IMPLEMENTATION_SPECIFIC_ERROR)
+    assert desk.acknowledged == [b"2", b"1"]
+    assert desk.refused == [(b"1", ReasonCode.IMPLEMENTATION_SPECIFIC_ERROR)]
+    with pytest.raises(ValueError, match="not in hand"):
+        stream.acknowledge(first)
+    with pytest.raises(LocalProtocolError, match="no reason code 0x8E"):
+        stream.acknowledge(third, ReasonCode.SESSION_TAKEN_OVER)
+    desk.dispatcher.close(stream, failed=False)
+    assert desk.acknowledged == [b"2", b"1"]
+    with pytest.raises(ValueError, match="not in hand"):
+        stream.acknowledge(third)
+    assert await taken(desk.stream("a"), 1) == [b"3"]
+
+
+@trio_test
+async def test_only_a_manual_stream_is_told_what_to_acknowledge() -> None:
+    desk = Desk()
+    stream = desk.stream("a")
+    desk.deliver("a")
+    with pytest.raises(ValueError, match="acknowledges by itself"):
+        stream.acknowledge(await anext(stream))
+
+
+# -- Subscription Identifiers ------------------------------------------------------------------------------------------
+
+
+@trio_test
+async def test_each_copy_goes_to_the_subscription_that_it_was_sent_for() -> None:
+    desk = Desk()
+    exact, wide, unsubscribed = (
+        desk.stream("a/b", subscribed=True),
+        desk.stream("a/#", subscribed=True),
+        desk.stream("a/+"),
+    )
+    desk.dispatcher.identify(1, ["a/b"])
+    desk.dispatcher.identify(2, ["a/#"])
+    desk.deliver("a/b", b"1", identifiers=[1])
+    desk.deliver("a/b", b"2", identifiers=[2])
+    desk.deliver("a/b", b"both", identifiers=[1, 2])
+    desk.deliver("a/b", b"none")
+    assert await taken(exact, 3) == [b"1", b"both", b"none"]
+    assert await taken(wide, 3) == [b"2", b"both", b"none"]
+    assert await taken(unsubscribed, 4) == [b"1", b"2", b"both", b"none"]
+
+
+@trio_test
+async def test_an_identifier_that_nobody_knows_leaves_it_to_the_filters() -> None:
+    desk = Desk()
+    first, second = desk.stream("a", subscribed=True), desk.stream("#", subscribed=True)
+    desk.dispatcher.identify(1, ["a"])
+    desk.deliver("a", b"1", identifiers=[7])
+    desk.deliver("a", b"2", identifiers=[1, 7])
+    for stream in (first, second):
+        assert await taken(stream, 2) == [b"1", b"2"]
+
+
+@trio_test
+async def test_one_identifier_for_several_filters_is_told_apart_by_the_topic() -> None:
+    desk = Desk()
+    both, one = desk.stream("a", "b", subscribed=True), desk.stream("a", subscribed=True)
+    desk.dispatcher.identify(1, ["a", "b"])
+    desk.dispatcher.identify(1, ["c"])
+    desk.deliver("a", b"1", identifiers=[1])
+    desk.deliver("b", b"2", identifiers=[1])
+    assert await taken(both, 2) == [b"1", b"2"]
+    desk.dispatcher.close(one, failed=True)
+    assert desk.counters.waiting == 1
+
+
+@trio_test
+async def test_a_late_copy_of_a_subscription_given_up_is_not_for_others() -> None:
+    desk = Desk()
+    leaving, staying = desk.stream("a", subscribed=True), desk.stream("#", subscribed=True)
+    desk.dispatcher.identify(1, ["a"])
+    desk.dispatcher.identify(2, ["#"])
+    desk.dispatcher.close(leaving, failed=False, given_up=("a",))
+    desk.deliver("a", b"1", identifiers=[1])
+    desk.deliver("a", b"2", identifiers=[2])
+    assert desk.acknowledged == [b"1"]
+    assert await taken(staying, 1) == [b"2"]
+
+
+@trio_test
+async def test_what_is_remembered_of_identifiers_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dispatch, "REMEMBERED", 2)
+    desk = Desk()
+    first, second = desk.stream("a", subscribed=True), desk.stream("+", subscribed=True)
+    for identifier, topic_filter in enumerate(("a", "+", "c"), 1):
+        desk.dispatcher.identify(identifier, [topic_filter])
+    desk.deliver("a", b"1", identifiers=[1])
+    assert await taken(first, 1) == await taken(second, 1) == [b"1"]
+
+
+# -- connections and the window ----------------------------------------------------------------------------------------
+
+
+@trio_test
+async def test_who_holds_the_window_is_told_oldest_first() -> None:
+    desk = Desk()
+    assert desk.dispatcher.holders() == ()
+    desk.deliver("nobody's", b"12")
+    quick, slow, manual = desk.stream("a"), desk.stream("b"), desk.stream("c", acknowledge="manual")
+    desk.stream("d", acknowledge="received")
+    for topic in ("c", "a", "b", "b", "c", "d"):
+        desk.deliver(topic, b"123")
+    await anext(manual)
+    await taken(slow, 2)
+    await anext(quick)
+    assert desk.dispatcher.holders() == (
+        Holder(None, 1, 2),
+        Holder(("c",), 2, 6),
+        Holder(("a",), 1, 3),
+        Holder(("b",), 1, 3),
+    )
+
+
+@trio_test
+async def test_what_came_in_a_lost_session_holds_no_window_but_memory() -> None:
+    desk = Desk()
+    stream = desk.stream("a")
+    desk.deliver("a", b"old")
+    desk.deliver("b", b"old")
+    desk.dispatcher.connected(resumed=True)
+    assert desk.counters.held == 2
+    desk.dispatcher.connected(resumed=False)
+    desk.deliver("a", b"new")
+    assert (desk.counters.held, desk.counters.held_bytes) == (1, 9)
+    assert desk.dispatcher.holders() == (Holder(("a",), 1, 3),)
+    assert await taken(stream, 2) == [b"old", b"new"]
+    assert (desk.counters.held, desk.counters.held_bytes) == (1, 6)
+    desk.dispatcher.close(stream, failed=False)
+    assert (desk.counters.held, desk.counters.held_bytes) == (0, 3)
+
+
+@trio_test
+async def test_a_stream_that_is_ended_alone_hands_out_what_it_has_and_gets_nothing_more() -> None:
+    desk = Desk()
+    ended, other = desk.stream("a"), desk.stream("#")
+    desk.deliver("a", b"1")
+    desk.dispatcher.end(ended, Failure(SubscribeRefused([0x87])))
+    desk.deliver("a", b"2")
+    desk.dispatcher.fail(Failure(ConnectionLost("gone")))
+    assert await taken(ended, 1) == [b"1"]
+    with pytest.raises(SubscribeRefused):
+        await anext(ended)
+    assert await taken(other, 2) == [b"1", b"2"]
+    with pytest.raises(ConnectionLost):
+        await anext(other)

@@ -203,9 +203,14 @@ def test_bytes_make_a_stream_crowded_too() -> None:
     assert crowded == [False, True]
 
 
-@pytest.mark.parametrize("options", [{"buffer": 0}, {"buffer_bytes": 0}, {"overflow": "drop_all"}])
+@pytest.mark.parametrize(
+    "options", [{"buffer": 0}, {"buffer_bytes": 0}, {"overflow": "drop_all"}, {"acknowledge": "never"}]
+)
 def test_a_buffer_that_holds_nothing_and_an_unknown_policy_are_refused(options: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=r"at least one message|overflow is one of drop_newest, drop_oldest"):
+    with pytest.raises(
+        ValueError,
+        match=r"at least one message|overflow is one of drop_newest, drop_oldest|acknowledge is one of consumed, r",
+    ):
         Stream(**options)
 
 
