@@ -17,10 +17,10 @@ from mqttws.client.state import ClientState, Connected, Ended, Watch
 from mqttws.client.subscriptions import Subscriptions
 from mqttws.client.wire import Wire
 from mqttws.codec import ConnAck, Publish, SubAck, UnsubAck
-from mqttws.errors import ConnectionLost, MqttError
+from mqttws.errors import ConnectionLost, StoreFailed
 from mqttws.link import Opened
 from mqttws.session import Closed, Connection, Delivered, SessionResumed, SessionStarted
-from mqttws.transport import Pump
+from mqttws.transport import Committer, Pump
 from mqttws.vocabulary import ProtocolVersion, ReasonCode
 
 __all__ = ["Lifetime"]
@@ -50,12 +50,16 @@ class Lifetime:
         self.dispatcher = Dispatcher(self._acknowledge)
         self.profile: Profile = choose(profile, None)
         self.session = options.held_session()
+        self.committer = None if options.store is None else Committer(self.session, options.store)
+        if self.committer is not None:
+            outgoing.when_stored = self.committer.when_stored
         self.lost: tuple[Publish, ...] = ()
         #: Whether any connection has been open: from then on CONNECT resumes.
         self.has_connected = False
         self._profile_name = profile
         self._window_bytes = options.receive_maximum * options.maximum_packet_size
         self._failure: Failure | None = None
+        self._unstored: StoreFailed | None = None
         self._wires: set[Wire] = set()
         self._supervising = trio.CancelScope(shield=True)
 
@@ -109,19 +113,12 @@ class Lifetime:
         try:
             with wire.scope:
                 async with trio.open_nursery() as nursery:
-                    nursery.start_soon(self._write, wire)
+                    nursery.start_soon(wire.pump.write)
                     nursery.start_soon(self._read, wire)
         finally:
             self._wires.discard(wire)
             wire.fail(None)
             wire.ended.set()
-
-    async def _write(self, wire: Wire) -> None:
-        try:
-            await wire.pump.write()
-        except MqttError as error:  # of the store: what it has not taken must not be sent
-            wire.fail(error)
-            self.end(Failure(error))
 
     async def _read(self, wire: Wire) -> None:
         """Handle all that a chunk holds before anybody else runs: a task switch costs more than a packet.
@@ -247,13 +244,15 @@ class Lifetime:
                 await wire.ended.wait()
         for wire in self._wires:
             wire.scope.cancel()
-        # Messages may have been consumed after the last write.
-        if self.has_connected:
-            self.pump.commit()
+        if self.committer is not None:
+            try:
+                await self.committer.commit()  # messages may have been consumed after the last write
+            except StoreFailed as failure:
+                self._unstored = failure
 
     def raise_unseen_failure(self) -> None:
-        """Raise the failure of a message whose receipt nobody has waited for."""
-        error = self.outgoing.unseen_failure()
+        """Raise that of the store, or of a message whose receipt nobody has waited for."""
+        error = self._unstored or self.outgoing.unseen_failure()
         if error is not None:
             raise error
 

@@ -132,7 +132,7 @@ async def open_client(
     supervisor = Supervisor(life, AccessSource(url, options.deadlines.access))
     error: BaseException | None = None
     # The block's exception is kept out of the nursery, which would wrap it in a group, and raised again behind it. The
-    # client's own tasks raise nothing but bugs, and errors of the store.
+    # client's own tasks raise nothing but bugs.
     async with open_trace(trace) as options.recorder, trio.open_nursery() as nursery:
         try:
             await supervisor.open(nursery)

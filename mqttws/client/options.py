@@ -13,7 +13,7 @@ from mqttws.client.profiles import Profile
 from mqttws.client.reconnect import Reconnect
 from mqttws.codec import Connect, Will, encode
 from mqttws.codec.properties import ConnectProperties
-from mqttws.session import Session, Store
+from mqttws.session import DurableStore, Session, Store
 from mqttws.trace import Recorder
 from mqttws.transport import Dial
 from mqttws.vocabulary import ProtocolVersion
@@ -98,10 +98,17 @@ class Options:
         for name, advice in _NOT_IN_PROPERTIES.items():
             if name in (self.properties or {}):
                 raise ValueError(f"{name} does not belong into properties: {advice}")
+        durable = self.store if isinstance(self.store, DurableStore) else None
+        if self.client_id is None and durable is not None:
+            self.client_id = durable.client_id
         if self.client_id is None:
             self.client_id = new_client_id()
             self.unique = True
         self._settle_session()
+        if durable is not None:
+            if self.clean_start:
+                raise ValueError("clean_start=True would throw away what the store has kept: take a new one for that")
+            durable.claim(self.client_id)
 
     def _settle_session(self) -> None:
         if self.session_expiry_interval is None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import math
 from collections import OrderedDict, deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from heapq import heapify, heappop, heappush
 from typing import Final, Literal, TypeAlias, get_args
 
@@ -65,6 +65,9 @@ class Outgoing:
         self._loose: OrderedDict[Receipt, None] = OrderedDict()  # those of QoS 0
         self._loose_bytes = 0
         self._sent: dict[int, Receipt] = {}
+        #: How to have something done once the Session's changes so far are stored; at once where there is no store.
+        self.when_stored: Callable[[Callable[[], None]], None] = _at_once
+        self._settling: dict[Receipt, None] = {}
         self._failed: deque[Receipt] = deque(maxlen=REMEMBERED)
         self._expiries: list[tuple[float, int, Receipt]] = []
         self._queued = 0
@@ -259,9 +262,20 @@ class Outgoing:
                 )
         elif event.reason_code >= 0x80:
             error = PublishRefused(event.reason_code, event.properties, version=version)
-            self._end(receipt, error=Failure(error))
+            self._settle(receipt, error=Failure(error))
         else:
-            self._end(receipt, PublishResult(event.reason_code, event.properties))
+            self._settle(receipt, PublishResult(event.reason_code, event.properties))
+
+    def _settle(self, receipt: Receipt, result: PublishResult | None = None, error: Failure | None = None) -> None:
+        """Tell the outcome when it is stored: a process that ended before would send the message again."""
+
+        def settled() -> None:
+            if receipt in self._settling:
+                del self._settling[receipt]
+                self._end(receipt, result, error)
+
+        self._settling[receipt] = None
+        self.when_stored(settled)
 
     def _end(self, receipt: Receipt, result: PublishResult | None = None, error: Failure | None = None) -> None:
         receipt.end(result, error)
@@ -271,7 +285,8 @@ class Outgoing:
 
     def fail(self, failure: Failure) -> None:
         """The client has ended: no outcome can be learned any more."""
-        unfinished = [*self._sent.values(), *self._unsent]
+        unfinished = [*self._settling, *self._sent.values(), *self._unsent]
+        self._settling.clear()
         self._sent.clear()
         self._unsent.clear()
         self._loose.clear()
@@ -289,6 +304,10 @@ class Outgoing:
             if (failure := receipt.unseen_failure) is not None:
                 return failure.fresh()
         return None
+
+
+def _at_once(action: Callable[[], None]) -> None:
+    action()
 
 
 def _expired(receipt: Receipt) -> Failure:

@@ -93,7 +93,7 @@ class Supervisor:
         if life.options.needs_wiping and not self._wiped:
             await wipe(life.options, ticket, life.options.connect_packet(profile, wiping=True))
             self._wiped = True
-        wire = await dial_wire(life.options, ticket, life.session)
+        wire = await dial_wire(life.options, ticket, life.session, life.committer)
         life.start(wire)
         wire.connect(connect)
         await wire.settled.wait()

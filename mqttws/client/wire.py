@@ -10,7 +10,7 @@ from mqttws.codec import ConnAck, Connect
 from mqttws.errors import DialFailed, MqttError
 from mqttws.link import Link
 from mqttws.session import Closed, Connection, Session
-from mqttws.transport import Pump
+from mqttws.transport import Committer, Pump
 from mqttws.transport.tap import tap
 from mqttws.vocabulary import Role
 
@@ -55,10 +55,12 @@ class Wire:
         self.settled.set()
 
 
-async def dial_wire(options: Options, ticket: Ticket, session: Session | None) -> Wire:
+async def dial_wire(
+    options: Options, ticket: Ticket, session: Session | None, committer: Committer | None = None
+) -> Wire:
     """Dial, and put a link on the stream that goes as far as the WebSocket by itself once its pump runs.
 
-    ``session`` is the one that the Client holds; its changes go to the options' store. Raises
+    ``session`` is the one that the Client holds, and ``committer`` takes its changes to the store. Raises
     :class:`~mqttws.errors.ConnectionLost`, and for headers that HTTP forbids
     :class:`~mqttws.errors.LocalProtocolError`. The caller starts the pump's ``write`` without waiting for anything
     before: only that closes the stream.
@@ -87,7 +89,7 @@ async def dial_wire(options: Options, ticket: Ticket, session: Session | None) -
         raise DialFailed(f"no connection to {address.authority} within {deadlines.dial:g} seconds") from None
     stream = tap(stream, options.recorder, Role.CLIENT, url=str(address))
     link.start(trio.current_time())
-    return Wire(Pump(stream, link, store=options.store if session is not None else None))
+    return Wire(Pump(stream, link, committer=committer))
 
 
 async def wipe(options: Options, ticket: Ticket, connect: Connect) -> None:

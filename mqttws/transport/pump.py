@@ -10,24 +10,30 @@ import math
 
 import trio
 
+from mqttws.errors import StoreFailed
 from mqttws.link import Link, LinkEvent
-from mqttws.session import Store
+from mqttws.session import Closed
+from mqttws.transport.committer import Committer
 
 __all__ = ["Pump"]
 
 #: Bytes asked of the stream at once, and the most that is written under one ``send_timeout``.
 CHUNK = 65_536
 
+#: WebSocket close code of an end for a reason of our own: "internal error" (RFC 6455, 7.4.1).
+INTERNAL_ERROR = 1011
+
 
 class Pump:
     """A stream with a link on it.
 
-    ``store`` takes the Session's changes before the bytes that depend on them leave; its ``commit`` runs between two
-    writes and must not block. While more than ``high_water`` bytes wait to be written nothing is read, so a peer that
-    sends without taking our answers costs that much and no more. ``send_timeout`` ends the connection when so many
-    seconds pass in which the peer takes none of a 64 KiB piece; a Client needs none, its Keep Alive does the same.
-    ``close_timeout`` bounds each of: sending the farewell, the peer's last words after a failed write, and TLS closing.
-    All times are seconds.
+    ``committer`` takes the Session's changes to their store before the bytes that depend on them leave, once per write;
+    reading goes on meanwhile. Pumps that work on one Session share it. A store that fails ends the connection: nothing
+    that depends on it leaves, and the last event is ``Closed(StoreFailed)``. While more than ``high_water`` bytes wait
+    to be written nothing is read, so a peer that sends without taking our answers costs that much and no more.
+    ``send_timeout`` ends the connection when so many seconds pass in which the peer takes none of a 64 KiB piece; a
+    Client needs none, its Keep Alive does the same. ``close_timeout`` bounds each of: sending the farewell, the peer's
+    last words after a failed write, and TLS closing. All times are seconds.
     """
 
     def __init__(
@@ -35,19 +41,21 @@ class Pump:
         stream: trio.abc.Stream,
         link: Link,
         *,
-        store: Store | None = None,
+        committer: Committer | None = None,
         high_water: int = 1_048_576,
         send_timeout: float = math.inf,
         close_timeout: float = 1.0,
     ) -> None:
         self.stream = stream
         self.link = link
-        self._store = store
+        self._committer = committer
+        self._store_failure: StoreFailed | None = None
         self._high_water = high_water
         self._send_timeout = send_timeout
         self._close_timeout = close_timeout
         self._paused = False
         self._nothing_more = False
+        self._broken = False
         self._read_to_end = trio.Event()
         self._written = trio.Event()
         self._wanted: trio.Event | None = None
@@ -60,8 +68,8 @@ class Pump:
         """Wait for what happens next: at least one event, or none at all once the wire is finished.
 
         Feeds the link with bytes and with its deadlines, and flushes what it answers by itself. After the ``Closed``
-        event call it again until it returns ``[]``: the closing handshake takes place meanwhile. To be called by one
-        task at a time; cancelling it loses nothing.
+        event call it again until it returns ``[]``: the closing handshake takes place meanwhile. Before that event the
+        Session's changes are stored. To be called by one task at a time; cancelling it loses nothing.
         """
         link = self.link
         while not (events := link.events()):
@@ -70,6 +78,10 @@ class Pump:
                 return []
             await self._step()
             self.flush()
+        if isinstance(events[-1], Closed):
+            await self._commit()
+            if self._store_failure is not None:
+                events[-1] = Closed(self._store_failure)
         return events
 
     async def _step(self) -> None:
@@ -87,12 +99,15 @@ class Pump:
             link.receive_data(data, now)
         else:
             self._nothing_more = True
-            link.receive_eof(now)
+            link.receive_eof(now, broken=self._broken)
 
     async def _receive_some(self) -> bytes:
         try:
             return bytes(await self.stream.receive_some(CHUNK))
-        except (trio.BrokenResourceError, trio.ClosedResourceError):
+        except trio.BrokenResourceError:
+            self._broken = True
+            return b""
+        except trio.ClosedResourceError:  # by our own writer
             return b""
 
     async def _let_writer_finish(self) -> None:
@@ -111,7 +126,8 @@ class Pump:
         try:
             with self._sending:
                 await self._write()
-        except (trio.BrokenResourceError, trio.ClosedResourceError):
+        except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
+            self._broken = isinstance(error, trio.BrokenResourceError)
             # Why the peer stopped taking bytes may stand in what it sent before: a DISCONNECT, a Close frame.
             with trio.move_on_after(self._close_timeout):
                 await self._read_to_end.wait()
@@ -123,8 +139,11 @@ class Pump:
 
     async def _write(self) -> None:
         while True:
+            await self._commit()
             if data := self._take():
                 await self._send(data)
+            elif self._must_commit:
+                continue  # a commit in a thread takes a while, and more has happened
             elif self.link.closed:
                 return
             else:
@@ -133,8 +152,7 @@ class Pump:
                 self._wanted = None
 
     def _take(self) -> bytes:
-        """Everything that may leave now; what depends on the Session's changes only once they are stored."""
-        self.commit()
+        """Everything that may leave now."""
         data = self.link.data_to_send(trio.current_time())
         self._timer.deadline = min(self._timer.deadline, self.link.next_deadline())
         self._wake_waiting()
@@ -159,11 +177,23 @@ class Pump:
             await self.stream.send_all(view[start : start + CHUNK])
         self._sending.deadline = math.inf
 
-    def commit(self) -> None:
-        """Store the Session's changes so far. Done before each write; what came after the last one is the owner's."""
-        if self._store is not None and (changes := self.link.changes()):
-            self._store.commit(changes)
-            self.link.committed()
+    @property
+    def _must_commit(self) -> bool:
+        return self._committer is not None and self._store_failure is None and not self._committer.settled
+
+    async def _commit(self) -> None:
+        """Store the Session's changes so far, or end the connection.
+
+        Done before each write and before the ``Closed`` event; what changes after that is the owner's business.
+        """
+        if self._committer is None or not self._must_commit:
+            return
+        try:
+            await self._committer.commit()
+        except StoreFailed as error:
+            self._store_failure = error
+            self.link.abort(trio.current_time(), INTERNAL_ERROR, error)
+            self._timer.cancel()  # the reader finds the Closed event
 
     def flush(self) -> None:
         """Let :meth:`write` send what is pending. Costs next to nothing: many calls make one write.

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from typing import Any
 
-import pytest
 import trio
 import trio.testing
 from trio.testing import MockClock, trio_test
 
 from mqttws.codec import ConnAck, Connect, Disconnect, Publish
-from mqttws.errors import ConnectionLost, ServerDisconnected
+from mqttws.errors import ConnectionLost, ServerDisconnected, StoreFailed, WireEnded, WireReset
 from mqttws.link import Link, LinkEvent, Opened, Upgrade
-from mqttws.session import Change, Closed, Connection, MemoryStore, OutgoingStored, Session
-from mqttws.transport import Pump
+from mqttws.session import (
+    Change,
+    Closed,
+    Connection,
+    Delivered,
+    MemoryStore,
+    OutgoingStored,
+    Session,
+    SessionState,
+    Store,
+)
+from mqttws.transport import Committer, Pump
 from mqttws.vocabulary import QoS, ReasonCode, Role
 
 
@@ -53,14 +63,15 @@ class Recorded(trio.abc.Stream):
 class Ends:
     """A client's and a server's pump on one wire, with what the two have to tell."""
 
-    def __init__(self, *, lockstep: bool = False, store: MemoryStore | None = None, **options: Any) -> None:
+    def __init__(self, *, lockstep: bool = False, store: Store | None = None, **options: Any) -> None:
         make = trio.testing.lockstep_stream_pair if lockstep else trio.testing.memory_stream_pair
         near, far = make()
         self.stream, self.far_stream = Recorded(near), Recorded(far)
         session = Session(store.load(), durable=True) if store is not None else None
         client = Link.client(Connection(Role.CLIENT, session=session), host="server", target="/mqtt")
         server = Link.server(Connection(Role.SERVER))
-        self.client = Pump(self.stream, client, store=store, **options)
+        committer = Committer(session, store) if session is not None and store is not None else None
+        self.client = Pump(self.stream, client, committer=committer, **options)
         self.server = Pump(self.far_stream, server)
         self.client_events: list[LinkEvent] = []
         self.server_events: list[LinkEvent] = []
@@ -173,8 +184,8 @@ async def test_a_stream_that_ends_is_a_lost_connection(autojump_clock: MockClock
         ends.start(nursery)
         await ends.connect()
         await ends.far_stream.aclose()
-    assert isinstance(only(ends.client_events, Closed).error, ConnectionLost)
-    assert isinstance(only(ends.server_events, Closed).error, ConnectionLost)
+    assert isinstance(only(ends.client_events, Closed).error, WireEnded)
+    assert isinstance(only(ends.server_events, Closed).error, WireEnded)
 
 
 @trio_test
@@ -183,7 +194,7 @@ async def test_a_stream_that_breaks_while_reading_is_a_lost_connection(autojump_
     ends.stream.receive_breaks = True
     async with trio.open_nursery() as nursery:
         ends.start(nursery, serve=False)
-    assert isinstance(only(ends.client_events, Closed).error, ConnectionLost)
+    assert isinstance(only(ends.client_events, Closed).error, WireReset)
     assert ends.stream.closed
 
 
@@ -213,7 +224,7 @@ async def test_a_peer_that_takes_no_more_and_says_nothing_is_left_after_a_second
         ends.stream.send_breaks = True
         ends.client.link.send(Publish("a"), trio.current_time())
         ends.client.flush()
-    assert isinstance(only(ends.client_events, Closed).error, ConnectionLost)
+    assert isinstance(only(ends.client_events, Closed).error, WireReset)
     assert trio.current_time() == 1
 
 
@@ -334,19 +345,153 @@ async def test_changes_are_stored_before_the_bytes_that_depend_on_them_leave(aut
 
 
 class Full(MemoryStore):
+    """Has room for so many commits."""
+
+    def __init__(self, room: int) -> None:
+        super().__init__()
+        self.room = room
+
     def commit(self, changes: Sequence[Change]) -> None:
-        raise OSError("no space left")
+        self.room -= 1
+        if self.room < 0:
+            raise OSError("no space left")
+        super().commit(changes)
 
 
 @trio_test
-async def test_a_store_that_fails_ends_the_writer_and_closes_the_stream(autojump_clock: MockClock) -> None:
-    ends = Ends(store=Full())
-    with pytest.RaisesGroup(pytest.RaisesExc(OSError, match="no space left")):
-        async with trio.open_nursery() as nursery:
-            ends.start(nursery)
-            ends.client.link.send(Connect(client_id="a"), trio.current_time())
-            ends.client.flush()
-            await trio.sleep_forever()
+async def test_a_store_that_fails_ends_the_connection_and_nothing_unstored_leaves(autojump_clock: MockClock) -> None:
+    ends = Ends(store=Full(1))
+    async with trio.open_nursery() as nursery:
+        ends.start(nursery)
+        await ends.connect()
+        ends.client.link.send(Publish("a", b"", QoS.AT_LEAST_ONCE), trio.current_time())
+        ends.client.flush()
+    error = only(ends.client_events, Closed).error
+    assert isinstance(error, StoreFailed)
+    assert str(error) == "the store has failed: no space left"
+    assert isinstance(error.__cause__, OSError)
+    assert not [event for event in ends.server_events if isinstance(event, Publish)]
+    heard = only(ends.server_events, Closed).error
+    assert isinstance(heard, ConnectionLost)
+    assert heard.close_code == 1011
+    assert ends.stream.closed
+    assert trio.current_time() == 0
+
+
+@trio_test
+async def test_a_store_that_fails_at_the_end_is_what_the_end_says(autojump_clock: MockClock) -> None:
+    """PUBACK and the end of the stream come together: the end is told when the first is stored, or cannot be."""
+    ends = Ends(store=Full(2))
+    async with trio.open_nursery() as nursery:
+        ends.start(nursery)
+        await ends.connect()
+        ends.client.link.send(Publish("a", b"", QoS.AT_LEAST_ONCE), trio.current_time())
+        ends.client.flush()
+        await trio.testing.wait_all_tasks_blocked()
+        ends.server.link.acknowledge(only(ends.server_events, Publish))
+        ends.server.link.send(Disconnect(ReasonCode.SERVER_SHUTTING_DOWN), trio.current_time())
+        ends.server.flush()
+    assert [type(event) for event in ends.client_events][-3:] == [Delivered, Disconnect, Closed]
+    assert isinstance(ends.client_events[-1].error, StoreFailed)  # type: ignore[union-attr]
+
+
+class Gated(MemoryStore):
+    """A store that blocks: each commit waits in its thread until the test lets it pass."""
+
+    client_id = None
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun: list[list[Change]] = []
+        self.started = threading.Semaphore(0)
+        self.gate = threading.Semaphore(0)
+        self.threads: set[int] = set()
+
+    def claim(self, client_id: str) -> None:
+        raise AssertionError("a pump knows no client identifiers")
+
+    def commit(self, changes: Sequence[Change]) -> None:
+        self.threads.add(threading.get_ident())
+        self.begun.append(list(changes))
+        self.started.release()
+        assert self.gate.acquire(timeout=20)
+        super().commit(changes)
+
+    async def has_begun(self) -> None:
+        """Wait for the next commit, and until nobody else has anything to do."""
+        assert await trio.to_thread.run_sync(lambda: self.started.acquire(timeout=20))
+        await trio.testing.wait_all_tasks_blocked()
+
+
+@trio_test
+async def test_a_store_that_blocks_does_so_in_a_thread_and_reading_goes_on() -> None:
+    store = Gated()
+    ends = Ends(store=store)
+    client, server = ends.client, ends.server
+
+    def arrived(events: Sequence[LinkEvent]) -> list[bytes]:
+        return [event.payload for event in events if isinstance(event, Publish)]
+
+    def publish(payload: bytes) -> None:
+        client.link.send(Publish("a", payload, QoS.AT_LEAST_ONCE), trio.current_time())
+        client.flush()
+
+    async with trio.open_nursery() as nursery:
+        ends.start(nursery)
+        client.link.send(Connect(client_id="a"), trio.current_time())
+        client.flush()
+        await store.has_begun()
+        for payload in (b"1", b"2", b"3"):
+            publish(payload)
+        store.gate.release()
+        await store.has_begun()
+        # Reading goes on, further changes wait for the next commit, and nothing leaves that is not stored.
+        server.link.send(Publish("b", b"hi"), trio.current_time())
+        server.flush()
+        publish(b"4")
+        await trio.testing.wait_all_tasks_blocked()
+        assert (arrived(ends.client_events), arrived(ends.server_events)) == ([b"hi"], [])
+        store.gate.release()
+        await store.has_begun()
+        assert arrived(ends.server_events) == [b"1", b"2", b"3"]
+        store.gate.release()
+        ends.close()
+    assert arrived(ends.server_events) == [b"1", b"2", b"3", b"4"]
+    assert [len(changes) for changes in store.begun] == [1, 3, 1]
+    assert threading.get_ident() not in store.threads
+
+
+@trio_test
+async def test_the_end_is_told_when_everything_is_stored() -> None:
+    store = Gated()
+    ends = Ends(store=store)
+    async with trio.open_nursery() as nursery:
+        ends.start(nursery)
+        ends.client.link.send(Connect(client_id="a"), trio.current_time())
+        ends.client.flush()
+        await store.has_begun()
+        await ends.far_stream.aclose()
+        await trio.testing.wait_all_tasks_blocked()
+        assert ends.client.link.connection.closed
+        assert Closed not in {type(event) for event in ends.client_events}
+        store.gate.release()
+    assert isinstance(only(ends.client_events, Closed).error, ConnectionLost)
+    assert store.load() == SessionState()
+
+
+@trio_test
+async def test_a_cancelled_writer_finishes_its_commit_and_closes_the_stream() -> None:
+    store = Gated()
+    ends = Ends(store=store)
+    async with trio.open_nursery() as nursery:
+        ends.start(nursery)
+        ends.client.link.send(Connect(client_id="a"), trio.current_time())
+        ends.client.flush()
+        await store.has_begun()
+        nursery.cancel_scope.cancel()
+        store.gate.release()
+    assert ends.client.link.connection.session.journal.settled
+    assert store.load() == SessionState()
     assert ends.stream.closed
 
 
