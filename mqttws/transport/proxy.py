@@ -189,7 +189,7 @@ async def open_tunnel(stream: trio.abc.Stream, proxy: Proxy, host: str, port: in
 def _refusal(response: Response, proxy: Proxy, where: str) -> ProxyRefused:
     """The error for an answer, without what it repeats of our credentials."""
     reason = f"{proxy} to {where}"
-    if response.status == 407:
+    if response.status in (401, 407):  # the one that is meant, and what some say instead
         reason += " (user name and password stand in the proxy's URL)"
     elif response.reason:
         reason += f" ({proxy.hide(response.reason)})"

@@ -61,6 +61,14 @@ def find_tshark() -> Path:
     return Path(found)
 
 
+def find_tinyproxy() -> Path:
+    """An HTTP proxy."""
+    found = shutil.which("tinyproxy")
+    if found is None:
+        raise CounterpartMissing("tinyproxy is not installed (Debian: apt-get install tinyproxy-bin)")
+    return Path(found)
+
+
 def find_paho() -> None:
     """paho-mqtt, as a package of this very interpreter."""
     if importlib.util.find_spec("paho") is None:
@@ -128,6 +136,7 @@ def find_node_packages() -> Path:
 COUNTERPARTS: dict[str, Callable[[], Path | None]] = {
     "mosquitto": find_mosquitto,
     "tshark": find_tshark,
+    "tinyproxy": find_tinyproxy,
     "paho": find_paho,
     "decoders": find_decoders,
     "mqttjs": find_node_packages,

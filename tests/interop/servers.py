@@ -89,6 +89,21 @@ async def aedes() -> AsyncIterator[Server]:
         yield Server(hello["port"])
 
 
+@asynccontextmanager
+async def tinyproxy(folder: Path, *lines: str) -> AsyncIterator[int]:
+    """Tinyproxy, the HTTP proxy, on a port of its own; ``lines`` are added to its configuration."""
+    counterparts.need("tinyproxy")
+    (port,) = free_ports(1)
+    configuration, log = folder / "tinyproxy.conf", folder / "tinyproxy.log"
+    lines = (f"Port {port}", "Listen 127.0.0.1", "Timeout 60", "MaxClients 20", "Allow 127.0.0.1", *lines)
+    configuration.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    command = [str(counterparts.find_tinyproxy()), "-d", "-c", str(configuration)]
+    async with running(command, log=log) as process:
+        if not await _listens(process, port):
+            raise ServerFailed(f"tinyproxy does not listen: {log.read_text(encoding='utf-8', errors='replace')}")
+        yield port
+
+
 def free_ports(count: int) -> list[int]:
     """Ports that were free a moment ago, all different, for servers that cannot choose one themselves."""
     sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
