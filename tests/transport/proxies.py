@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 
 import trio
@@ -24,9 +24,8 @@ async def listening(handler: Handler, context: ssl.SSLContext | None = None) -> 
         if context is not None:
             whole = trio.SSLStream(stream, context, server_side=True, https_compatible=True)
         try:
-            await handler(whole)
-        except trio.BrokenResourceError:
-            pass  # the client did not like our certificate, or has left
+            with suppress(trio.BrokenResourceError):  # the client did not like our certificate, or has left
+                await handler(whole)
         finally:
             await trio.aclose_forcefully(whole)
 
@@ -114,7 +113,8 @@ class Scripted:
 
     async def _run(self, stream: trio.abc.Stream) -> None:
         async with stream:
-            await self._handler(stream)
+            with suppress(trio.BrokenResourceError):  # the client has left
+                await self._handler(stream)
 
 
 def served(response: bytes) -> Handler:
