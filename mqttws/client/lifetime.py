@@ -46,8 +46,8 @@ class Lifetime:
         self.options = options
         self.outgoing = outgoing
         self.watch = watch
-        self.subscriptions = Subscriptions()
         self.dispatcher = Dispatcher(self._acknowledge)
+        self.subscriptions = Subscriptions(self.dispatcher)
         self.profile: Profile = choose(profile, None)
         self.session = options.held_session()
         self.committer = None if options.store is None else Committer(self.session, options.store)
