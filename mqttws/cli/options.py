@@ -1,4 +1,4 @@
-"""The options that ``pub``, ``sub`` and ``quickstart`` share, named as the well-known pub/sub tools name them."""
+"""The options of all commands that connect, named as the well-known pub/sub tools name them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mqttws.cli.secret import secret_from
 from mqttws.codec import Will
 from mqttws.codec.properties import WILL
 from mqttws.vocabulary import QOS, PacketType, ProtocolVersion
-from mqttws.webpubsub import ClientAccessUrl
+from mqttws.webpubsub import ClientAccessUrl, ConnectionString
 
 __all__ = [
     "add_connection_options",
@@ -24,6 +24,7 @@ __all__ = [
     "properties_of",
     "protocol_version",
     "seconds",
+    "service_from",
     "ssl_context_of",
     "url_from",
     "whole_number",
@@ -45,11 +46,18 @@ def add_connection_options(parser: ArgumentParser) -> None:
     where = parser.add_argument_group("connection")
     where.add_argument("-L", "--url", metavar="URL", help="ws:// or wss:// URL (or set MQTTWS_URL)")
     where.add_argument("--url-file", metavar="FILE", help="a file that holds the URL")
+    add_service_options(where.add_argument)
     where.add_argument("-H", "--header", action="append", default=[], type=header, metavar="'NAME: VALUE'",
                        help="send this header with the WebSocket handshake (repeatable)")  # fmt: skip
     add_tls_options(where.add_argument)
+    where.add_argument("--proxy", metavar="URL",
+                       help="go through this HTTP proxy, 'none': through none (default: what http_proxy, https_proxy "
+                            "and no_proxy say; credentials belong there, or into MQTTWS_PROXY)")  # fmt: skip
     where.add_argument("--profile", choices=("auto", "mqtt", "webpubsub"), default="auto",
                        help="webpubsub: refuse here what Web PubSub would; auto: go by the URL's path")  # fmt: skip
+    where.add_argument("--reconnect", action="store_true",
+                       help="keep trying until there is a connection, and again whenever it ends")  # fmt: skip
+    where.add_argument("--trace", metavar="FILE", help="record what passes in a new file, for mqttws trace")
     who = parser.add_argument_group("session")
     who.add_argument("-V", "--protocol-version", type=protocol_version, default=ProtocolVersion.V5, metavar="{5,3.1.1}",
                      help="MQTT version (default: 5)")  # fmt: skip
@@ -63,10 +71,21 @@ def add_connection_options(parser: ArgumentParser) -> None:
                      help="Keep Alive (default: 60, 0: none)")  # fmt: skip
     who.add_argument("-c", "--disable-clean-start", "--disable-clean-session", action="store_true",
                      help="go on with the Session that the Server may still hold")  # fmt: skip
+    who.add_argument("--store", metavar="FILE",
+                     help="keep the Session in this file: what is under way survives the command")  # fmt: skip
     who.add_argument("-x", "--session-expiry-interval", type=whole_number, metavar="SECONDS",
                      help="how long the Server shall keep the Session afterwards")  # fmt: skip
     who.add_argument("--connect-property", action="append", default=[], metavar="NAME=VALUE",
                      help="a property of CONNECT (5.0, repeatable)")  # fmt: skip
+
+
+def add_service_options(add_argument: Callable[..., Any]) -> None:
+    """A Web PubSub hub in place of a URL."""
+    add_argument("--hub", metavar="HUB", help="make the URL for this hub, anew at each connection, out of")
+    add_argument("--connection-string", metavar="TEXT",
+                 help="this connection string (or set MQTTWS_CONNECTION_STRING)")  # fmt: skip
+    add_argument("--connection-string-file", metavar="FILE", help="or the one in this file")
+    add_argument("--user-id", metavar="ID", help="with --hub: the user")
 
 
 def add_tls_options(add_argument: Callable[..., Any]) -> None:
@@ -99,6 +118,29 @@ def url_from(args: Namespace) -> str | None:
         except ValueError as problem:
             raise UsageError(str(problem)) from None
     return url
+
+
+def service_from(args: Namespace) -> ConnectionString | None:
+    """The service whose hub was asked for, None if a URL is to be used. Raises :class:`UsageError`."""
+    if args.hub is None:
+        if args.connection_string or args.connection_string_file or args.user_id:
+            raise UsageError("--connection-string and --user-id go with --hub")
+        return None
+    if args.url or args.url_file:
+        raise UsageError("--hub goes with a connection string, not with a URL")
+    text = secret_from(
+        "the connection string",
+        args.connection_string,
+        args.connection_string_file,
+        "MQTTWS_CONNECTION_STRING",
+        "WebPubSubConnectionString",
+    )
+    if text is None:
+        raise UsageError("no connection string: give --connection-string or set MQTTWS_CONNECTION_STRING")
+    try:
+        return ConnectionString.parse(text)
+    except ValueError as problem:
+        raise UsageError(str(problem)) from None
 
 
 def client_options(args: Namespace) -> dict[str, Any]:

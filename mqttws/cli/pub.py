@@ -10,16 +10,16 @@ from typing import Any, Final
 
 import trio
 
-from mqttws.cli.connecting import connected
+from mqttws.cli.connecting import Progress, connected
 from mqttws.cli.interrupt import Interrupt, interruptible
 from mqttws.cli.options import add_connection_options, add_will_options, properties_of, seconds, whole_number
-from mqttws.cli.outcome import CommandFailed, ExitCode, NotConnected, say_why
+from mqttws.cli.outcome import CommandFailed, ExitCode, say_why
 from mqttws.cli.output import write_lines
 from mqttws.cli.payloads import payloads
 from mqttws.cli.properties import jsonable, names_of
 from mqttws.client import Client, PublishResult, Receipt
 from mqttws.codec import Publish
-from mqttws.errors import PublishRefused, QueueFull, name_of
+from mqttws.errors import MessageExpired, MqttError, PublishRefused, QueueFull, SessionLost, name_of
 from mqttws.vocabulary import PacketType
 
 __all__ = ["EXAMPLES", "add_arguments", "run"]
@@ -34,6 +34,8 @@ examples:
   tail -f log | mqttws pub -t logs -l
   mqttws pub -t group1 -m hi --user-property from=joe -D message-expiry-interval=60
   mqttws pub -t answers -m pong -D correlation-data=base64:AAEC -v
+  mqttws pub -t group1 -m hi --hub chat          (connection string in MQTTWS_CONNECTION_STRING)
+  tail -f log | mqttws pub -t logs -l -q 1 --reconnect --store log.session
 
 properties of PUBLISH: {", ".join(names_of(PacketType.PUBLISH))}
 Binary values are text as UTF-8, or base64:….
@@ -73,24 +75,25 @@ async def _run(args: Namespace) -> int:
     properties = properties_of(args, args.property, PacketType.PUBLISH, args.user_property)
     publisher = _Publisher(args, properties)
     async with interruptible(args.timeout) as interrupt:
-        was_connected = False
+        progress = Progress()
         with interrupt.scope():
-            async with connected(args) as client:
-                was_connected = True
+            async with connected(args, progress) as client:
                 with interrupt.scope():
                     await publisher.publish_all(client)
     if interrupt.happened and not publisher.finished:
-        _interrupted(interrupt, was_connected, args, publisher)
+        if not progress.opened:
+            raise progress.not_connected(interrupt, args.timeout)
+        raise _interrupted(interrupt, args, publisher)
+    if publisher.failed:
+        raise CommandFailed(f"{publisher.failed} of {publisher.sent} messages failed")
     if publisher.refused:
         raise CommandFailed(f"{publisher.refused} of {publisher.sent} messages were refused")
     return ExitCode.WELL
 
 
-def _interrupted(interrupt: Interrupt, was_connected: bool, args: Namespace, publisher: _Publisher) -> None:
-    if not was_connected:
-        raise NotConnected(f"no connection within {args.timeout:g} s" if interrupt.timed_out else "interrupted")
+def _interrupted(interrupt: Interrupt, args: Namespace, publisher: _Publisher) -> CommandFailed:
     why = f"{args.timeout:g} s were not enough" if interrupt.timed_out else "interrupted"
-    raise CommandFailed(f"{why}: {publisher.ended} of {publisher.sent} messages sent are known to have arrived")
+    return CommandFailed(f"{why}: {publisher.ended} of {publisher.sent} messages sent are known to have arrived")
 
 
 class _Publisher:
@@ -99,7 +102,9 @@ class _Publisher:
     def __init__(self, args: Namespace, properties: dict[str, Any]) -> None:
         self.sent = 0
         self.ended = 0
+        #: How many the Server has refused, and how many failed for another reason, which includes "nobody knows".
         self.refused = 0
+        self.failed = 0
         self.finished = False
         self._args = args
         self._properties: Any = properties
@@ -138,29 +143,38 @@ class _Publisher:
     async def _report(self, receipts: trio.MemoryReceiveChannel[Receipt]) -> None:
         async with receipts:
             async for receipt in receipts:
-                try:
-                    result = await receipt.wait()
-                except PublishRefused as refusal:
-                    self.refused += 1
-                    print(f"mqttws pub: {say_why(refusal)}", file=sys.stderr)
-                    result = PublishResult(refusal.reason_code, refusal.properties)
-                self.ended += 1
-                self._one_ended.set()
-                self._one_ended = trio.Event()
-                await self._tell(receipt.publish, result)
+                await self._tell(receipt.publish, await self._outcome(receipt))
 
-    async def _tell(self, publish: Publish, result: PublishResult) -> None:
+    async def _outcome(self, receipt: Receipt) -> PublishResult | MqttError:
+        """What became of a message; those that are this message's own failure and not the client's end."""
+        try:
+            outcome: PublishResult | MqttError = await receipt.wait()
+        except PublishRefused as refusal:
+            self.refused += 1
+            print(f"mqttws pub: {say_why(refusal)}", file=sys.stderr)
+            outcome = PublishResult(refusal.reason_code, refusal.properties)
+        except (SessionLost, MessageExpired) as error:
+            self.failed += 1
+            print(f"mqttws pub: {say_why(error)}", file=sys.stderr)
+            outcome = error
+        self.ended += 1
+        self._one_ended.set()
+        self._one_ended = trio.Event()
+        return outcome
+
+    async def _tell(self, publish: Publish, result: PublishResult | MqttError) -> None:
         if self._args.json:
-            members = {
-                "topic": publish.topic,
-                "qos": int(publish.qos),
-                "bytes": len(publish.payload),
-                "reason_code": int(result.reason_code),
-                "reason": name_of(result.reason_code),
-                "properties": jsonable(result.properties),
-            }
+            members: dict[str, Any] = {"topic": publish.topic, "qos": int(publish.qos), "bytes": len(publish.payload)}
+            if isinstance(result, MqttError):
+                members |= {"error": type(result).__name__, "reason": say_why(result)}
+            else:
+                members |= {"reason_code": int(result.reason_code), "reason": name_of(result.reason_code)}
+                members["properties"] = jsonable(result.properties)
             await write_lines([json.dumps(members).encode("ascii") + b"\n"])
         elif self._args.verbose:
-            outcome = name_of(result.reason_code) if publish.qos else "sent"
+            if isinstance(result, MqttError):
+                outcome = say_why(result)
+            else:
+                outcome = name_of(result.reason_code) if publish.qos else "sent"
             text = f"{publish.topic}: {len(publish.payload)} bytes at QoS {int(publish.qos)}: {outcome}\n"
             await write_lines([text.encode()])

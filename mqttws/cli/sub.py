@@ -7,10 +7,10 @@ from typing import Any, Final
 
 import trio
 
-from mqttws.cli.connecting import connected
+from mqttws.cli.connecting import Progress, connected
 from mqttws.cli.interrupt import Interrupt, interruptible
 from mqttws.cli.options import add_connection_options, add_will_options, properties_of, seconds, whole_number
-from mqttws.cli.outcome import CommandFailed, ExitCode, NotConnected
+from mqttws.cli.outcome import CommandFailed, ExitCode
 from mqttws.cli.output import as_json, as_line, write_lines
 from mqttws.cli.properties import names_of
 from mqttws.client import Client
@@ -27,6 +27,8 @@ examples:
   mqttws sub -t group1 -n 1 -W 10                (URL in MQTTWS_URL; 1 message within 10 s, or exit status 1)
   mqttws sub -t group1 --json | jq .payload
   mqttws sub -t group1 -i me -c -x 3600          (go on where the last run stopped)
+  mqttws sub -t group1 --hub chat --reconnect    (connection string in MQTTWS_CONNECTION_STRING)
+  mqttws sub -t group1 -q 2 --store me.session --reconnect --trace me.trace
 
 properties of SUBSCRIBE: {", ".join(names_of(PacketType.SUBSCRIBE))}
 A payload is written byte for byte with a line end behind it; on a terminal, control characters are replaced.
@@ -63,14 +65,13 @@ async def _run(args: Namespace) -> int:
     properties = properties_of(args, args.property, PacketType.SUBSCRIBE, args.user_property)
     printer = _Printer(args)
     async with interruptible(args.timeout) as interrupt:
-        was_connected = False
+        progress = Progress()
         with interrupt.scope():
-            async with connected(args) as client:
-                was_connected = True
+            async with connected(args, progress) as client:
                 with interrupt.scope():
                     await _subscribe(client, args, properties, printer, interrupt)
-    if not was_connected and interrupt.happened:
-        raise NotConnected(f"no connection within {args.timeout:g} s" if interrupt.timed_out else "interrupted")
+    if not progress.opened and interrupt.happened:
+        raise progress.not_connected(interrupt, args.timeout)
     if args.count is not None and printer.count < args.count and not printer.reader_gone:
         why = f"{args.timeout:g} s are over" if interrupt.timed_out else "interrupted"
         raise CommandFailed(f"{why}: {printer.count} of {args.count} messages came")
