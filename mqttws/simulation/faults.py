@@ -49,8 +49,8 @@ class WirePlan:
     """What becomes of one attempt to dial.
 
     ``opens`` is False for a Server that refuses, and None for one that never answers. ``latency`` is the seconds that
-    dialling and every byte take, ``chunk`` the most bytes that one read returns, ``capacity`` the bytes that are on
-    their way before a sender has to wait.
+    dialling and every byte take, ``chunk`` the most bytes that each of the first reads returns, ``capacity`` the bytes
+    that are on their way before a sender has to wait.
     """
 
     opens: bool | None = True

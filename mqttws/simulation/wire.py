@@ -7,12 +7,19 @@ import operator
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
 
 import trio
 
 from mqttws.simulation.faults import Direction, Fault, Kind, WirePlan
 
 __all__ = ["FaultyStream", "Wire"]
+
+#: So many reads of each direction return no more than the plan's ``chunk``. Enough for a handshake, byte by byte; to
+#: read a large payload like that would take seconds of real time and show nothing new.
+SMALL_READS: Final = 1_000
+#: What a read returns at most otherwise, in bytes.
+WHOLE: Final = 65_536
 
 
 class Wire:
@@ -55,6 +62,11 @@ class Wire:
                 for each in self._lanes.values():
                     each.go_dark()
 
+    def calm(self) -> None:
+        """Forget the faults that have not happened yet."""
+        for lane in self._lanes.values():
+            lane.faults.clear()
+
     def closed(self, inbound: _Lane, outbound: _Lane) -> None:
         """One end has closed: the other one reads to the end, and what it sends is answered with a reset."""
         outbound.end()
@@ -70,8 +82,8 @@ _OTHER = {Direction.UP: Direction.DOWN, Direction.DOWN: Direction.UP}
 class _Lane:
     """One direction of a wire: bytes on their way, each piece with the moment of its arrival."""
 
-    __slots__ = ("_capacity", "_carried", "_faults", "_open_from", "_size", "_waiting", "_way", "broken", "chunk",
-                 "dark", "direction", "ended", "latency", "refused")  # fmt: skip
+    __slots__ = ("_capacity", "_carried", "_open_from", "_size", "_small_reads", "_waiting", "_way", "broken", "chunk",
+                 "dark", "direction", "ended", "faults", "latency", "refused")  # fmt: skip
 
     def __init__(self, plan: WirePlan, direction: Direction) -> None:
         self.direction = direction
@@ -84,7 +96,9 @@ class _Lane:
         self.broken = False
         self.dark = False
         self._capacity = plan.capacity
-        self._faults = deque(
+        self._small_reads = SMALL_READS
+        #: Those to come, by their byte.
+        self.faults = deque(
             sorted((fault for fault in plan.faults if fault.direction is direction), key=lambda fault: fault.at)
         )
         self._carried = 0
@@ -112,13 +126,13 @@ class _Lane:
 
     def due(self) -> Fault | None:
         """The fault whose byte has been reached, taken out."""
-        if self._faults and self._faults[0].at <= self._carried:
-            return self._faults.popleft()
+        if self.faults and self.faults[0].at <= self._carried:
+            return self.faults.popleft()
         return None
 
     def until_fault(self) -> int:
         """Bytes that can pass before the next fault."""
-        return self._faults[0].at - self._carried if self._faults else 1 << 60
+        return self.faults[0].at - self._carried if self.faults else 1 << 60
 
     # -- the reader's side --------------------------------------------------------------------------------------------
 
@@ -129,7 +143,9 @@ class _Lane:
 
     def take(self, most: int, now: float) -> bytes:
         """What has arrived, at least one byte."""
-        most = min(most, self.chunk)
+        if self._small_reads:
+            self._small_reads -= 1
+            most = min(most, self.chunk)
         taken: list[bytes] = []
         while most and self._way and self._way[0][0] <= now:
             arrival, data = self._way.popleft()
@@ -237,7 +253,7 @@ class FaultyStream(trio.abc.Stream):
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
         """What has arrived, at most ``max_bytes`` and the plan's ``chunk``; ``b""`` at the end."""
-        most = self._in.chunk if max_bytes is None else operator.index(max_bytes)
+        most = WHOLE if max_bytes is None else operator.index(max_bytes)
         if most < 1:
             raise ValueError("max_bytes is at least 1")
         with _alone(self._receiving, "receive"):
