@@ -329,3 +329,52 @@ async def test_https_and_a_proxy_over_sockets() -> None:
                 assert response.body == b"hello"
     assert [request.target for request in proxy.requests] == [f"server.example:{port}"]
     assert origin.connections == 1
+
+
+class Stubborn(trio.abc.Stream):
+    """Lets go of a cancelled read only after a second, and then as if its peer had gone."""
+
+    def __init__(self, stream: trio.abc.Stream) -> None:
+        self.stream = stream
+        self.closed = False
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
+        try:
+            return await self.stream.receive_some(max_bytes)
+        except trio.Cancelled:
+            with trio.CancelScope(shield=True):
+                await trio.sleep(1)
+            return b""
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        await self.stream.send_all(data)
+
+    async def wait_send_all_might_not_block(self) -> None:
+        raise AssertionError("nobody asks")
+
+    async def aclose(self) -> None:
+        self.closed = True
+        await self.stream.aclose()
+
+
+@pytest.mark.parametrize("patience", [0.5, 5])
+@trio_test
+async def test_a_kept_connection_that_is_lost_as_it_is_taken_is_closed(
+    patience: float, autojump_clock: MockClock
+) -> None:
+    streams = []
+    async with trio.open_nursery() as nursery:
+        server = Scripted(nursery, Origin())
+
+        async def dial(*where: Any, **how: Any) -> trio.abc.Stream:
+            streams.append(Stubborn(await server(*where, **how)))
+            return streams[-1]
+
+        async with open_http_pool(dial=dial) as pool:
+            await pool.request("GET", URL)
+            with trio.move_on_after(patience) as scope:
+                await pool.request("GET", URL)
+            assert scope.cancelled_caught is (patience < 1)
+            await trio.sleep(1)
+            assert streams[0].closed
+            assert len(streams) == 1 + (patience > 1)
