@@ -105,6 +105,17 @@ def test_a_proxy_that_is_none_is_refused_before_anything_is_dialled() -> None:
         trio.run(main)
 
 
+@trio_test
+async def test_a_proxy_of_another_kind_in_the_environment_stops_a_client_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("all_proxy", "socks5h://user:canary@proxy.example:1080")
+    with pytest.raises(ValueError, match="proxy=None connects without") as caught:
+        async with open_client("wss://server.invalid/mqtt"):
+            raise AssertionError("not reached")
+    assert "canary" not in str(caught.value)
+
+
 async def silent(stream: trio.abc.Stream) -> None:
     await trio.sleep(100)
 

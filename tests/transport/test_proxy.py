@@ -8,6 +8,8 @@ from contextlib import suppress
 import pytest
 import trio
 import trustme
+from hypothesis import example, given
+from hypothesis import strategies as st
 from trio.testing import MockClock, trio_test
 
 from mqttws.errors import ConnectionLost, LocalProtocolError, MqttError, ProxyRefused, RemoteProtocolError
@@ -285,6 +287,46 @@ async def test_a_host_that_http_cannot_name_is_not_asked_for(autojump_clock: Moc
     with pytest.raises(LocalProtocolError):
         await open_tunnel(ours, Proxy(URL), "a b\r\nX: y", 80)
     assert await theirs.receive_some() == b""
+
+
+def answered(*chunks: bytes) -> str:
+    """What a proxy's bytes, and then its end, come to."""
+
+    async def handler(stream: trio.abc.Stream) -> None:
+        await next_request(stream)
+        for chunk in chunks:
+            await stream.send_all(chunk)
+            await trio.sleep(0.01)
+
+    async def main() -> str:
+        async with trio.open_nursery() as nursery:
+            try:
+                stream = await dial_through(URL, dial=Scripted(nursery, handler))(
+                    "server.example", 80, secure=False, ssl_context=None
+                )
+            except MqttError as error:
+                return f"{type(error).__name__}: {error}"
+            await stream.aclose()
+            return "a tunnel"
+        raise AssertionError("not reached")
+
+    return trio.run(main, clock=MockClock(autojump_threshold=0))
+
+
+@given(
+    st.sampled_from([b"", b"HTTP/1.1 ", b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 407 No\r\n", b"HTTP/1.0 2"]),
+    st.binary(max_size=60),
+    st.integers(1, 20),
+)
+@example(b"HTTP/1.1 200 OK\r\n", b"\r\n", 5)
+def test_any_bytes_of_a_proxy_give_a_tunnel_or_a_typed_error_in_any_portions(
+    start: bytes, rest: bytes, size: int
+) -> None:
+    data = start + rest
+    outcome = answered(data)
+    assert outcome == "a tunnel" or outcome.split(":")[0] in ("ProxyRefused", "ConnectionLost", "RemoteProtocolError")
+    in_pieces = answered(*(data[begin : begin + size] for begin in range(0, len(data), size)))
+    assert in_pieces == outcome or "bytes behind its answer" in outcome  # which may still be on their way
 
 
 # -- which proxy -------------------------------------------------------------------------------------------------------
