@@ -240,14 +240,13 @@ class Link:
 
     # What the owner does
 
-    def accept(self, now: float, *, headers: Iterable[tuple[str, str]] = ()) -> None:
+    def accept(self, now: float, *, headers: Iterable[tuple[str, str]] = (), echo: bool = True) -> None:
         """Server: answer Upgrade with ``101``, naming the subprotocol ``mqtt`` if the client offers it, else none.
 
-        A client that offers none is not entitled to MQTT [MQTT-6.0.0-3]; accepting it all the same is lenience. Does
-        nothing if the client has left meanwhile. Raises :class:`LocalProtocolError` where no request waits, or for
-        headers that HTTP forbids.
+        Accepting who offers none is lenience [MQTT-6.0.0-3], never naming it (``echo=False``) a fault. Does nothing if
+        the client has left meanwhile. Raises :class:`LocalProtocolError` as :meth:`reject`.
         """
-        self._websocket.accept((SUBPROTOCOL,), headers)
+        self._websocket.accept((SUBPROTOCOL,) if echo else (), headers)
         self._asked = False
         self._take(self._websocket.events(), now)
 
@@ -255,7 +254,7 @@ class Link:
         """Server: answer Upgrade with an HTTP status instead; ``Closed(None)`` follows.
 
         Does nothing if the client has left meanwhile. Raises :class:`LocalProtocolError` where no request waits, or for
-        an answer that HTTP forbids.
+        an answer or headers that HTTP forbids.
         """
         if not self._asked and self._phase not in (_Phase.CLOSING, _Phase.CLOSED):
             raise LocalProtocolError("there is no WebSocket request to reject")
@@ -268,8 +267,7 @@ class Link:
         """Server: answer a plain HTTP request.
 
         The next one may be an event at once, or come within ``handshake_timeout`` seconds; where HTTP ends with this
-        answer, ``Closed(None)`` follows. Does nothing if the client has left meanwhile. Raises
-        :class:`LocalProtocolError` where no request waits, or for an answer that HTTP forbids.
+        answer, ``Closed(None)`` follows. Otherwise as :meth:`reject`.
         """
         if self._phase in (_Phase.CLOSING, _Phase.CLOSED):
             return
@@ -288,8 +286,7 @@ class Link:
     def hand_over(self) -> WebSocket:
         """Server: give the WebSocket whose Upgrade waits to an owner that speaks something else than MQTT.
 
-        That owner accepts or rejects it, and moves its bytes from now on; this link is not used any more. Raises
-        :class:`LocalProtocolError` where no request waits.
+        That owner answers it and moves its bytes; this link is not used any more. Raises :class:`LocalProtocolError`.
         """
         if not self._asked:
             raise LocalProtocolError("there is no WebSocket request to hand over")

@@ -19,8 +19,10 @@ from mqttws.cli.interrupt import interruptible
 from mqttws.cli.options import seconds
 from mqttws.cli.outcome import CommandFailed, ExitCode, UsageError
 from mqttws.cli.secret import secret_from
+from mqttws.cli.settings_table import explain_settings
 from mqttws.endpoint import Endpoint, open_endpoint
 from mqttws.endpoint.service import Service, settings_of
+from mqttws.endpoint.settings import PROFILES, read_value
 from mqttws.webpubsub import Roles
 
 __all__ = ["EXAMPLES", "add_arguments", "run"]
@@ -33,7 +35,8 @@ examples:
   mqttws serve
   mqttws serve --port 0 --hub chat --hub news
   mqttws serve --set allow_underscore=true --set queue_messages=100
-  mqttws serve --list-settings
+  mqttws serve --profile generic                  (a plain MQTT server: wildcards, retained messages, any path ...)
+  mqttws serve --explain-settings
   mqttws serve --host localhost --tls ca.pem      (clients: --cafile ca.pem)
 
 The access key comes from --access-key, a file, or MQTTWS_ACCESS_KEY; else it is random.
@@ -54,16 +57,19 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--key", metavar="FILE", help="its private key")
     parser.add_argument("--tls", metavar="CAFILE",
                         help="serve wss:// with a certificate made now; write its authority to CAFILE")  # fmt: skip
+    parser.add_argument("--profile", choices=PROFILES, default=PROFILES[0],
+                        help="webpubsub (default), or generic: a plain MQTT server, the whole standard")  # fmt: skip
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a setting (repeatable)")
-    parser.add_argument("--list-settings", action="store_true", help="print all settings and where they come from")
+    parser.add_argument("--explain-settings", action="store_true",
+                        help="print all settings: value, both profiles, where they come from; then exit")  # fmt: skip
     parser.add_argument("--quiet", action="store_true", help="no log on standard error")
 
 
 def run(args: Namespace) -> int:
     """Serve until a signal comes."""
     settings = dict(_setting(text) for text in args.set)
-    if args.list_settings:
-        return _list_settings()
+    if args.explain_settings:
+        return explain_settings(_service(args.profile, settings))
     key = secret_from("the access key", args.access_key, args.access_key_file, "MQTTWS_ACCESS_KEY")
     return trio.run(_run, args, key, settings)
 
@@ -81,7 +87,7 @@ async def _run(args: Namespace, key: str | None, settings: dict[str, Any]) -> in
                     hubs=args.hub or None,
                     ssl_context=context,
                     log=log,
-                    **settings,
+                    service=_service(args.profile, settings),
                 ) as endpoint:
                     with interrupt.scope():
                         _announce(endpoint, args)
@@ -95,6 +101,8 @@ async def _run(args: Namespace, key: str | None, settings: dict[str, Any]) -> in
 
 
 def _announce(endpoint: Endpoint, args: Namespace) -> None:
+    if endpoint.service.banner:
+        print(endpoint.service.banner, flush=True)
     print(f"connection-string: {endpoint.connection_string}", flush=True)
     for hub in args.hub or [_DEFAULT_HUB]:
         url = endpoint.client_access_url(hub, roles=Roles.everything(), lifetime=args.lifetime)
@@ -119,24 +127,16 @@ def _setting(text: str) -> tuple[str, Any]:
         raise UsageError(f"a setting reads NAME=VALUE, not {text!r}")
     default = next((row.default for row in settings_of(Service()) if row.name == name), "")
     try:
-        return name, _READERS[type(default)](value.strip())
+        return name, read_value(default, value)
     except (ValueError, KeyError):
         raise UsageError(f"the setting {name} should be like {default!r}, not {value!r}") from None
 
 
-_READERS: Final[dict[type, Any]] = {
-    bool: lambda text: {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}[text.lower()],
-    int: lambda text: int(text, 0),
-    float: float,
-    str: str,
-    type(None): lambda text: frozenset(text.split(",")),
-}
-
-
-def _list_settings() -> int:
-    for row in settings_of(Service()):
-        print(f"{row.name} = {row.default} ({row.origin}): {row.meaning}")
-    return ExitCode.WELL
+def _service(profile: str, settings: dict[str, Any]) -> Service:
+    try:
+        return Service.of(profile).changed(**settings)
+    except (ValueError, TypeError) as problem:
+        raise UsageError(str(problem)) from None
 
 
 def _ssl_context(args: Namespace) -> ssl.SSLContext | None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from mqttws.codec import Publish
 from mqttws.endpoint.messages import Message
 from mqttws.endpoint.service import Service
-from mqttws.endpoint.subscriptions import Subscriber
+from mqttws.endpoint.subscriber import Subscriber
 
 if TYPE_CHECKING:
     from mqttws.endpoint.sessions import ClientSession

@@ -12,14 +12,12 @@ from mqttws.endpoint.lifecycle import Lifecycle
 from mqttws.endpoint.members import Member, Visitor
 from mqttws.endpoint.messages import Message
 from mqttws.endpoint.router import Router
-from mqttws.endpoint.subscriptions import Subscriber
-from mqttws.vocabulary import QOS, QoS, ReasonCode
+from mqttws.endpoint.subscriber import Subscriber
+from mqttws.endpoint.subscriptions import may_subscribe
+from mqttws.vocabulary import QOS, ReasonCode
 from mqttws.webpubsub import Permission, check_group
 
 __all__ = ["Directory"]
-
-#: What is sent to clients themselves needs no subscription (documented) and is not downgraded (inferred).
-_UNASKED = Subscriber(QoS.EXACTLY_ONCE)
 
 
 class Directory:
@@ -49,7 +47,7 @@ class Directory:
 
     def members_of_group(self, group: str) -> Sequence[Member]:
         """Every member that is subscribed to a topic, in order of subscription."""
-        return tuple(member for member, _ in self._router.index.matching(group))
+        return self._router.index.members(group)
 
     # -- messages -------------------------------------------------------------------------------------------------
 
@@ -70,9 +68,10 @@ class Directory:
         self._settle(now)
 
     def send(self, members: Iterable[Member], message: Message, now: float) -> None:
-        """Give a message to these members, whatever they are subscribed to."""
+        """Give a message to these members, whatever they are subscribed to (row 72)."""
+        unasked = Subscriber(QOS[self._router.service.server_message_qos])
         for member in members:
-            self._router.offer(member, message, _UNASKED, now)
+            self._router.offer(member, message, unasked, now)
         self._settle(now)
 
     # -- groups ---------------------------------------------------------------------------------------------------
@@ -102,10 +101,9 @@ class Directory:
     # -- the end --------------------------------------------------------------------------------------------------
 
     def close(self, member: Member, now: float, reason: str = "") -> None:
-        """End a session and its network connection: 5.0 clients get DISCONNECT 0x98 with the reason (row 75)."""
-        self._lifecycle.evict(
-            member, now, ReasonCode.ADMINISTRATIVE_ACTION, reason, f"closed by the server{reason and ': '}{reason}"
-        )
+        """End a session and its network connection: 5.0 clients get DISCONNECT with the reason (row 75)."""
+        code = ReasonCode(self._router.service.close_code)
+        self._lifecycle.evict(member, now, code, reason, f"closed by the server{reason and ': '}{reason}")
         self._settle(now)
 
     # -- permissions ----------------------------------------------------------------------------------------------
@@ -118,13 +116,18 @@ class Directory:
         member.grants = member.grants.granted(permission, group)
 
     def revoke(self, member: Member, permission: Permission, group: str | None = None) -> None:
-        """Take a permission away: for one group, or altogether. Subscriptions that only it had allowed end with it."""
+        """Take a permission away: for one group, or altogether. Subscriptions that only it had allowed end with it, and
+        retained messages are dropped that it had allowed to publish.
+        """
         member.grants = member.grants.revoked(permission, group)
-        if permission is not Permission.SUBSCRIBE or not self._router.service.revoke_unsubscribes:
-            return
-        for topic, subscriber in tuple(member.subscriptions.items()):
-            if not subscriber.given and not member.grants.may_subscribe(topic):
-                self._router.unsubscribe(member, topic)
+        if permission is Permission.PUBLISH:
+            for topic in self._router.retained.of(member):
+                if not member.grants.may_publish(topic):
+                    self._router.retained.drop(topic)
+        elif self._router.service.revoke_unsubscribes:
+            for topic, subscriber in tuple(member.subscriptions.items()):
+                if not subscriber.given and not may_subscribe(member.grants, topic, shared=subscriber.shared):
+                    self._router.unsubscribe(member, topic)
 
     def has_permission(self, member: Member, permission: Permission, group: str | None = None) -> bool:
         """Whether a member may publish or subscribe to one group, or to all."""
@@ -132,7 +135,7 @@ class Directory:
 
     # -- members of other protocols -------------------------------------------------------------------------------
 
-    def enter(self, member: Member, visitor: Visitor) -> None:
+    def enter(self, member: Member, visitor: Visitor, now: float) -> None:
         """A client that speaks something else than MQTT becomes a member; the subscriptions of its token are its own
         to make. Raises :class:`OverflowError` at the limit of sessions, :class:`ValueError` if the id is in use.
         """
@@ -140,17 +143,16 @@ class Directory:
             raise ValueError("the connection id is in use")
         if len(self._router.members) >= self._router.service.session_limit:
             raise OverflowError(f"the hub has {self._router.service.session_limit} sessions, which is its limit")
-        member.peer = member.last_peer = visitor
-        visitor.session = member
         visitor.client_id = member.client_id
         self._router.add(member)
+        self._lifecycle.attach(member, visitor, now)
         self._router.counters.sessions_started += 1
         self._lifecycle.announce(member)
 
-    def reattach(self, member: Member, visitor: Visitor) -> None:
+    def reattach(self, member: Member, visitor: Visitor, now: float) -> None:
         """A member of another protocol is back on a new network connection; an old one must have been dismissed."""
         self._lifecycle.detach(member)
-        self._lifecycle.attach(member, visitor)
+        self._lifecycle.attach(member, visitor, now)
 
     def depart(self, member: Member, now: float, error: Exception | None = None) -> None:
         """The network connection of such a member is over: it ends now, or after its ``expiry``."""
@@ -162,6 +164,5 @@ class Directory:
         overflowed = self._router.overflowed
         while overflowed:
             text = "too many messages wait for this session"
-            self._lifecycle.evict(
-                next(iter(overflowed)), now, ReasonCode.QUOTA_EXCEEDED, text, f"SlowClient: {text}"
-            )  # row 68; the code is a guess
+            code = ReasonCode(self._router.service.overflow_code)
+            self._lifecycle.evict(next(iter(overflowed)), now, code, text, f"SlowClient: {text}")

@@ -65,7 +65,7 @@ class Endpoint:
         #: Answers the hubs' calls; None where there are no event handlers.
         self.upstream: Upstream | None = None
         #: Answers plain HTTP requests.
-        self.http: HttpHandler = no_http
+        self.http: HttpHandler = no_http(service)
         #: Protocols besides MQTT on WebSockets.
         self.speakers: list[Speaker] = []
         #: Where tasks live that belong to no connection, once the endpoint runs.

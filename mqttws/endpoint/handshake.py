@@ -5,13 +5,14 @@ Nothing here waits or asks the clock; ``now`` is in seconds since 1970. The toke
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from mqttws.endpoint.service import Service
-from mqttws.webpubsub import MQTT_PATH, Claims, Grants, TokenFault, TokenRefused, check_hub, read_token
+from mqttws.webpubsub import MQTT_PATH, Claims, Grants, Roles, TokenFault, TokenRefused, check_hub, read_token
 
 __all__ = ["SUBPROTOCOL", "Admission", "Door", "Refusal", "local_audiences"]
 
@@ -32,6 +33,7 @@ class Admission:
     """What a client that passed the handshake brings along. ``warnings`` are for the log, one readable line each.
 
     ``claims``, ``query``, ``headers`` and ``subprotocols`` are for event handlers. The access token is in none of them.
+    ``lifetime`` is how many seconds it has left.
     """
 
     hub: str
@@ -43,6 +45,7 @@ class Admission:
     query: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     subprotocols: tuple[str, ...] = ()
+    lifetime: float = math.inf
 
 
 @dataclass(slots=True, frozen=True)
@@ -76,8 +79,11 @@ class Door:
     ) -> None:
         self._service = service
         self._endpoint = endpoint
-        self._keys = tuple(keys)
+        self._keys = tuple(keys if service.secondary_key else keys[:1])
         self._hubs = None if hubs is None else frozenset(hubs)
+        # A hub that there is not is no place for other paths to lead to.
+        other = service.other_paths
+        self._other_paths = next(iter(hubs)) if other and hubs and other not in hubs else other
 
     def judge(
         self,
@@ -90,26 +96,29 @@ class Door:
         now: float,
     ) -> Admission | Refusal:
         """The answer to one WebSocket handshake. ``connections`` is how many there are without this one."""
-        if not path.startswith(MQTT_PATH):
-            return Refusal(404, f"there is nothing at this path; MQTT clients connect to {MQTT_PATH}{{hub}}")
-        hub = unquote(path[len(MQTT_PATH) :])
+        service = self._service
+        if not path.startswith(MQTT_PATH) and not self._other_paths:
+            text = f"there is nothing at this path; MQTT clients connect to {MQTT_PATH}{{hub}}"
+            return Refusal(service.unknown_path_status, text)
+        hub = unquote(path[len(MQTT_PATH) :]) if path.startswith(MQTT_PATH) else self._other_paths
         try:
             check_hub(hub)
         except ValueError as problem:
             return Refusal(400, str(problem))
         if self._hubs is not None and hub not in self._hubs:
-            return Refusal(404, f"there is no hub '{hub}' at this endpoint; names are case-sensitive")
+            text = f"there is no hub '{hub}' at this endpoint; names are case-sensitive"
+            return Refusal(service.unknown_path_status, text)
         origin = _header(headers, "origin")
-        if self._service.origins is not None and origin is not None and origin not in self._service.origins:
+        if service.origins is not None and origin is not None and origin not in service.origins:
             return Refusal(403, "pages of this origin may not connect (setting 'origins')")
-        if SUBPROTOCOL not in subprotocols and not self._service.lenient_subprotocol:
+        if SUBPROTOCOL not in subprotocols and not service.lenient_subprotocol:
             return Refusal(400, f"the subprotocol {SUBPROTOCOL} has to be offered in Sec-WebSocket-Protocol")
         verdict = self.judge_token(hub, f"{MQTT_PATH}{hub}", query, headers, now)
         if isinstance(verdict, Refusal):
             return verdict
-        if connections >= self._service.connection_limit:
-            # The service's own words in its log (documented); the status is a guess.
-            return Refusal(429, "Connection count reaches limit", (("retry-after", "1"),))
+        if connections >= service.connection_limit:
+            # The service's own words in its log (documented).
+            return Refusal(service.connection_limit_status, "Connection count reaches limit", (("retry-after", "1"),))
         warnings = verdict.warnings if SUBPROTOCOL in subprotocols else (*verdict.warnings, _NO_SUBPROTOCOL)
         return replace(verdict, warnings=warnings, subprotocols=tuple(subprotocols))
 
@@ -124,22 +133,26 @@ class Door:
             parameters = parse_qsl(query, keep_blank_values=True, max_num_fields=_QUERY_FIELDS)
         except ValueError:
             return Refusal(400, f"the query has more than {_QUERY_FIELDS} parameters")
-        token = _token(parameters, headers)
+        service = self._service
+        token = _token(parameters, headers, header_first=service.access_from == "header")
         admission = Admission(
             hub,
             query=tuple(pair for pair in parameters if pair[0] != "access_token"),
             headers=tuple(pair for pair in headers if pair[0].lower() != "authorization"),
         )
-        if token is None and self._service.anonymous:
-            return admission
+        if token is None and service.anonymous:
+            return replace(admission, grants=_ANONYMOUS[service.anonymous_roles])
         try:
-            claims = read_token(token, self._keys, tuple(self._audiences(path)), now, self._service.clock_skew)
+            claims = read_token(token, self._keys, tuple(self._audiences(path)), now, service.clock_skew)
         except TokenRefused as refused:
             if refused.reason is TokenFault.GROUP_NAME:
-                return Refusal(400, refused.message)
+                return Refusal(service.group_name_status, refused.message)
             hint = _MISSING_HINT if refused.reason is TokenFault.MISSING else ""
-            return Refusal(401, refused.message + hint, (("www-authenticate", "Bearer"),))
-        return _with_claims(admission, claims)
+            status = 401 if refused.reason in _DOCUMENTED_401 else service.bad_token_status
+            return Refusal(status, refused.message + hint, (("www-authenticate", "Bearer"),))
+        if not service.short_group_claim and "webpubsub.group" not in claims.all:
+            claims = replace(claims, groups=(), warnings=())
+        return _with_claims(admission, claims, lifetime=claims.expires_at - now)
 
     def _audiences(self, path: str) -> Iterator[str]:
         yield self._endpoint + path
@@ -148,6 +161,10 @@ class Door:
                 yield endpoint + path
 
 
+#: Roles of who comes without a token.
+_ANONYMOUS: Final = {"none": _NO_ROLES, "everything": Grants.from_roles(Roles.everything())}
+#: Rows 3, 7 and 15: what is wrong with other tokens has no documented status.
+_DOCUMENTED_401: Final = (TokenFault.MISSING, TokenFault.AUDIENCE)
 _NO_SUBPROTOCOL: Final = f"the client offers no subprotocol {SUBPROTOCOL}; other servers refuse it"
 _MISSING_HINT: Final = "; it belongs into the query as access_token=… or into the header Authorization: Bearer …"
 
@@ -164,7 +181,7 @@ def local_audiences(endpoint: str) -> Iterator[str]:
                 yield spelled
 
 
-def _with_claims(admission: Admission, claims: Claims) -> Admission:
+def _with_claims(admission: Admission, claims: Claims, lifetime: float) -> Admission:
     grants = Grants.from_roles(claims.roles)
     return replace(
         admission,
@@ -173,16 +190,19 @@ def _with_claims(admission: Admission, claims: Claims) -> Admission:
         groups=claims.groups,
         warnings=claims.warnings + grants.ignored,
         claims=claims.all,
+        lifetime=lifetime,
     )
 
 
-def _token(parameters: Sequence[tuple[str, str]], headers: Sequence[tuple[str, str]]) -> str | None:
-    """The access token: from the query, else from the header ``Authorization: Bearer`` (row 2)."""
-    for name, value in parameters:
-        if name == "access_token":
-            return value
+def _token(
+    parameters: Sequence[tuple[str, str]], headers: Sequence[tuple[str, str]], *, header_first: bool
+) -> str | None:
+    """The access token: from the query, else from the header ``Authorization: Bearer``, or the other way (row 2)."""
+    in_query = next((value for name, value in parameters if name == "access_token"), None)
     scheme, _, credentials = (_header(headers, "authorization") or "").partition(" ")
-    return credentials.strip() or None if scheme.lower() == "bearer" else None
+    in_header = credentials.strip() or None if scheme.lower() == "bearer" else None
+    first, second = (in_header, in_query) if header_first else (in_query, in_header)
+    return first if first is not None else second
 
 
 def _header(headers: Sequence[tuple[str, str]], wanted: str) -> str | None:

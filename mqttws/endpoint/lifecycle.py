@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -10,13 +11,12 @@ from mqttws.endpoint.admission import Accepted, Refused, denial, judge_connect
 from mqttws.endpoint.members import REASON_LIMIT, Ending, Member, Visitor
 from mqttws.endpoint.router import Clock, Router
 from mqttws.endpoint.sessions import ClientSession, Peer
-from mqttws.endpoint.subscriptions import Subscriber
+from mqttws.endpoint.subscriber import Subscriber
 from mqttws.endpoint.upstream import ConnectRequest, Denied, Granted, MemberConnected, MemberDisconnected
 from mqttws.endpoint.wills import Wills
 from mqttws.errors import LocalProtocolError, RemoteProtocolError
-from mqttws.vocabulary import QOS, ConnectReturnCode, ProtocolVersion, ReasonCode
+from mqttws.vocabulary import QOS, ProtocolVersion, ReasonCode
 from mqttws.webpubsub import Grants
-from mqttws.webpubsub.limits import topic_fault
 
 __all__ = ["Lifecycle"]
 
@@ -74,7 +74,7 @@ class Lifecycle:
             self._refuse(peer, connect, Refused(code, text), now)
             return
         if known is not None and not isinstance(known, ClientSession):
-            invalid = ReasonCode.CLIENT_IDENTIFIER_NOT_VALID if v5 else ConnectReturnCode.IDENTIFIER_REJECTED
+            invalid = self._service.client_id_code if v5 else self._service.v3_client_id_code
             self._refuse(peer, connect, Refused(invalid, "a client of another protocol has this id"), now)
             return
         if known is not None:
@@ -85,7 +85,7 @@ class Lifecycle:
         properties = dict(accepted.properties)
         if v5 and granted.user_properties:
             properties["user_property"] = list(granted.user_properties)
-        self._attach(peer, session, connect, accepted.expiry, resumed=known is not None)
+        self._attach(peer, session, connect, accepted.expiry, resumed=known is not None, now=now)
         if self._send_connack(peer, ConnAck(known is not None, ReasonCode.SUCCESS, _typed(properties)), now):
             self._welcome(peer, session, resumed=known is not None, now=now)
 
@@ -127,7 +127,7 @@ class Lifecycle:
         if old is not None:
             # [MQTT-3.1.4-3; 3.1.1: MQTT-3.1.4-2]. The service's code is inferred (row 39).
             text = "another connection has the same client id"
-            old.dismiss(now, ReasonCode.SESSION_TAKEN_OVER, text)
+            old.dismiss(now, ReasonCode(self._service.takeover_code), text)
             self._router.touched[old] = None
             self._router.log(
                 "ConnectionEnded",
@@ -156,16 +156,18 @@ class Lifecycle:
         router.add(session)
         groups = dict.fromkeys((*admission.groups, *granted.groups))
         for group in tuple(groups)[: self._service.subscription_limit]:
-            fault = topic_fault(group, self._service.topic_length)
+            fault = self._service.topic_fault(group)
             if fault is not None:  # of an event handler: a token with such a group has not opened the door
                 self._log(peer, "Warning", f"group ignored: {fault}")
                 continue
             router.subscribe(session, group, Subscriber(QOS[self._service.group_qos], given=True))
         return session
 
-    def _attach(self, peer: Peer, session: ClientSession, connect: Connect, expiry: int, *, resumed: bool) -> None:
+    def _attach(
+        self, peer: Peer, session: ClientSession, connect: Connect, expiry: int, *, resumed: bool, now: float
+    ) -> None:
         """Join session and connection."""
-        self.attach(session, peer)
+        self.attach(session, peer, now)
         session.expiry = expiry
         session.will = connect.will
         fault = self._wills.fault(session)
@@ -175,12 +177,15 @@ class Lifecycle:
             self._log(peer, "Warning", "the session keeps the user id and roles of the token that began it")
         peer.connection.attach(session.mqtt)
 
-    def attach(self, member: Member, visitor: Visitor) -> None:
+    def attach(self, member: Member, visitor: Visitor, now: float) -> None:
         """A member has this network connection from now on, and time to lose it again."""
         member.peer = member.last_peer = visitor
         visitor.session = member
         member.ending = None
         self._router.deadlines.cancel((member, Clock.EXPIRY))
+        self._router.deadlines.cancel((member, Clock.ACCESS))
+        if self._service.expired_access == "close" and visitor.admission.lifetime < math.inf:
+            self._router.deadlines.set((member, Clock.ACCESS), now + max(0.0, visitor.admission.lifetime))
 
     def _welcome(self, peer: Peer, session: ClientSession, *, resumed: bool, now: float) -> None:
         """CONNACK is on its way: tell whom it concerns, and send what has been waiting."""
@@ -245,8 +250,16 @@ class Lifecycle:
             self.end(member, now, "its time has run out")
         elif clock is Clock.WILL:
             self._wills.publish(member, now)
+        elif clock is Clock.ACCESS:
+            self._access_expired(member, now)
         elif isinstance(member, ClientSession):
             self._router.release(member)
+
+    def _access_expired(self, member: Member, now: float) -> None:
+        """End the connection, if there is one; the session lives on as long as it may."""
+        if member.peer is not None:
+            member.peer.dismiss(now, ReasonCode.NOT_AUTHORIZED, "the access token expired")
+            self._router.touched[member.peer] = None
 
     def evict(self, member: Member, now: float, code: ReasonCode, text: str, why: str | None = None) -> None:
         """End a member and its connection, if it has one. ``text`` is told to the client, ``why`` to the log."""

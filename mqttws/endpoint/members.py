@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from mqttws.codec import Will
 from mqttws.endpoint.handshake import Admission
-from mqttws.endpoint.subscriptions import Subscriber
+from mqttws.endpoint.subscriber import Subscriber
 from mqttws.vocabulary import ReasonCode
 from mqttws.webpubsub import Grants
 

@@ -9,7 +9,7 @@ from typing import Any, Final, cast
 
 from mqttws.codec import Publish, Will
 from mqttws.codec.properties import PublishProperties
-from mqttws.endpoint.subscriptions import Subscriber
+from mqttws.endpoint.subscriber import Subscriber
 from mqttws.vocabulary import QOS, ProtocolVersion, QoS
 from mqttws.webpubsub import SERVER_MESSAGES
 
@@ -60,9 +60,9 @@ class Message:
 
     @classmethod
     def from_will(cls, will: Will, now: float, user_id: str | None = None) -> Message:
-        """A Will that is published at ``now``; never retained, as the service has no retained messages."""
+        """A Will that is published at ``now``."""
         properties, expires_at = _forwarded(will.properties, now)
-        return cls(will.topic, will.payload, QOS[will.qos], False, properties, expires_at, user_id)
+        return cls(will.topic, will.payload, QOS[will.qos], will.retain, properties, expires_at, user_id)
 
     @classmethod
     def from_server(
@@ -102,12 +102,12 @@ class Message:
         if version is ProtocolVersion.V3_1_1:
             return Publish(self.topic, self.payload, qos, retain)
         properties = self.properties
-        if subscriber.identifier is not None or self.expires_at < math.inf:
+        if subscriber.identifiers or self.expires_at < math.inf:
             properties = properties.copy()
             if self.expires_at < math.inf:
                 properties["message_expiry_interval"] = max(0, math.ceil(self.expires_at - now))
-            if subscriber.identifier is not None:
-                properties["subscription_identifier"] = [subscriber.identifier]
+            if subscriber.identifiers:
+                properties["subscription_identifier"] = list(subscriber.identifiers)
         return Publish(self.topic, self.payload, qos, retain, False, None, properties)
 
 

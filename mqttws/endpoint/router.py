@@ -10,9 +10,11 @@ from mqttws.endpoint.deadlines import Deadlines
 from mqttws.endpoint.log import Log
 from mqttws.endpoint.members import Counters, Member, Visitor
 from mqttws.endpoint.messages import Message
+from mqttws.endpoint.retained import RetainedMessages
 from mqttws.endpoint.service import Service
 from mqttws.endpoint.sessions import ClientSession, Peer
-from mqttws.endpoint.subscriptions import Subscriber, SubscriptionIndex
+from mqttws.endpoint.subscriber import Subscriber
+from mqttws.endpoint.subscriptions import SubscriptionIndex
 from mqttws.endpoint.upstream import Call, Wants
 
 __all__ = ["Clock", "Router"]
@@ -23,6 +25,7 @@ class Clock(Enum):
 
     EXPIRY = "the session ends"
     WILL = "its Will is published"
+    ACCESS = "the token of its connection expires"
     PATIENCE = "publishers stop waiting for it"
 
 
@@ -34,8 +37,8 @@ class Router:
     """
 
     __slots__ = (
-        "calls", "counters", "deadlines", "index", "log", "members", "name", "overflowed", "service", "touched",
-        "users", "wants",
+        "calls", "counters", "deadlines", "index", "log", "members", "name", "overflowed", "retained", "service",
+        "touched", "users", "wants",
     )  # fmt: skip
 
     def __init__(self, name: str, service: Service, log: Log, counters: Counters, wants: Wants) -> None:
@@ -47,6 +50,7 @@ class Router:
         self.members: dict[str, Member] = {}
         self.users: dict[str, dict[Member, None]] = {}
         self.index: SubscriptionIndex[Member] = SubscriptionIndex()
+        self.retained: RetainedMessages[Member] = RetainedMessages(service)
         self.deadlines: Deadlines[tuple[Member, Clock]] = Deadlines()
         self.touched: dict[Visitor, None] = {}
         self.overflowed: dict[Member, None] = {}
@@ -75,16 +79,18 @@ class Router:
         self.overflowed.pop(member, None)
 
     def subscribe(self, member: Member, topic: str, subscriber: Subscriber) -> None:
-        """Add or replace one subscription. There are no retained messages to send for it."""
+        """Add or replace one subscription. A shared one that was not, or the other way round, has ended before."""
         member.subscriptions[topic] = subscriber
         self.index.add(topic, member, subscriber)
 
     def unsubscribe(self, member: Member, topic: str) -> bool:
-        """End one subscription and forget what waits for it; False if there was none."""
-        if member.subscriptions.pop(topic, None) is None:
+        """End one subscription and forget what waits for it alone; False if there was none."""
+        subscriber = member.subscriptions.pop(topic, None)
+        if subscriber is None:
             return False
-        self.index.discard(topic, member)
-        member.forget(topic)
+        if not self.index.wants(topic, member.subscriptions):
+            member.forget(topic)
+        self.index.discard(topic, member, shared=subscriber.shared)
         return True
 
     # -- messages -------------------------------------------------------------------------------------------------
@@ -97,14 +103,18 @@ class Router:
         ``wanted`` may leave some out. Returns a member that publishers should wait for, if there is one.
         """
         crowded = None
-        for member, subscriber in self.index.matching(message.topic):
-            if member is origin and subscriber.no_local:
-                continue
+        for member, subscriber in self.index.matching(message.topic, origin):
             if wanted is not None and not wanted(member):
                 continue
             if self.offer(member, message, subscriber, now) and member.crowded(now):
                 crowded = member
         return crowded
+
+    def retain(self, message: Message, origin: Member, now: float) -> bool:
+        """Keep a message for later subscribers if it asks for that and the hub does so; False if there is no room."""
+        if not message.retain or not self.service.retained_limit:
+            return True
+        return self.retained.keep(message, origin, now)
 
     def offer(self, member: Member, message: Message, subscriber: Subscriber, now: float) -> bool:
         """Give a message to one member; False if that is the end of it."""

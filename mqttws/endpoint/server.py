@@ -44,6 +44,7 @@ async def open_endpoint(
     ssl_context: ssl.SSLContext | None = None,
     log: Callable[[str], None] | None = None,
     trace: Trace | None = None,
+    profile: str = "webpubsub",
     service: Service | None = None,
     **settings: Any,
 ) -> AsyncIterator[Endpoint]:
@@ -53,14 +54,15 @@ async def open_endpoint(
     count. ``hubs`` None admits every valid hub name. ``public_address`` (``http(s)://host:port``) is where clients
     reach the endpoint if that is not where it listens: behind a proxy, in a container. ``log`` gets one line for each
     event, escaped and without secrets. ``trace`` records the bytes of all connections, secrets masked: a file that is
-    written anew, a function for each line, or a :class:`~mqttws.trace.Recorder`. Each row of
-    :class:`~mqttws.endpoint.service.Service` may be given as a keyword.
+    written anew, a function for each line, or a :class:`~mqttws.trace.Recorder`. ``profile`` ``generic`` makes it a
+    plain MQTT server with all that the standard has, which Azure Web PubSub is not. Each row of
+    :class:`~mqttws.endpoint.service.Service` may be given as a keyword, or all of them as ``service``.
 
     Leaving the block says goodbye to the clients (5.0: DISCONNECT 0x8B) and takes ``shutdown_timeout`` seconds at most.
     Raises :class:`OSError` if the address cannot be had, :class:`ValueError` for a wrong value and :class:`TypeError`
     for a setting that does not exist.
     """
-    chosen = (service if service is not None else Service()).changed(**settings)
+    chosen = (service if service is not None else Service.of(profile)).changed(**settings)
     keys = _keys(access_key, secondary_key)
     for hub in hubs if hubs is not None else ():
         check_hub(hub)
@@ -168,7 +170,8 @@ def _keys(access_key: str | None, secondary_key: str | None) -> tuple[str, ...]:
 def _announce(endpoint: Endpoint, keys: tuple[str, ...]) -> None:
     """What the log begins with: where we are, keys that are short, choices that nobody can vouch for."""
     log = endpoint.log
-    log("EndpointStarted", "imitates what is documented of Azure Web PubSub for MQTT", address=endpoint.address)
+    imitates = "imitates what is documented of Azure Web PubSub for MQTT"
+    log("EndpointStarted", endpoint.service.banner or imitates, address=endpoint.address)
     for name, key in zip(("access key", "secondary key"), keys, strict=False):
         warning = key_warning(key)
         if warning is not None:

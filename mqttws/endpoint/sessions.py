@@ -11,7 +11,7 @@ from mqttws.endpoint.admission import Accepted
 from mqttws.endpoint.backlog import Backlog
 from mqttws.endpoint.members import REASON_LIMIT, Ending, Member, Visitor
 from mqttws.endpoint.messages import Message, size_of
-from mqttws.endpoint.subscriptions import Subscriber
+from mqttws.endpoint.subscriber import Subscriber
 from mqttws.errors import LocalProtocolError
 from mqttws.session import Connection, Event, Session
 from mqttws.vocabulary import ProtocolVersion, QoS, ReasonCode

@@ -6,71 +6,121 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from mqttws.codec import Subscription
+from mqttws.endpoint.filters import FilterTree
 from mqttws.endpoint.service import Service
-from mqttws.topics import has_wildcard, is_shared
-from mqttws.vocabulary import QOS, ProtocolVersion, QoS, ReasonCode
-from mqttws.webpubsub.limits import topic_fault
+from mqttws.endpoint.shares import Share
+from mqttws.endpoint.subscriber import Subscriber
+from mqttws.errors import LocalProtocolError
+from mqttws.topics import has_wildcard, is_shared, matches, shared_filter
+from mqttws.vocabulary import ProtocolVersion, ReasonCode
+from mqttws.webpubsub import Grants
 
-__all__ = ["Subscriber", "SubscriptionIndex", "judge_filter"]
+__all__ = ["Subscriber", "SubscriptionIndex", "judge_filter", "may_subscribe"]
 
 SessionT = TypeVar("SessionT")
 
 
-@dataclass(slots=True, frozen=True)
-class Subscriber:
-    """The options of one subscription of one session (5.0: 3.8.3.1)."""
-
-    qos: QoS
-    no_local: bool = False
-    retain_as_published: bool = False
-    identifier: int | None = None
-    #: Not asked for by the client itself: by its token, an event handler or REST. No role is needed for it.
-    given: bool = False
-
-    @classmethod
-    def from_subscription(cls, subscription: Subscription, identifier: int | None) -> Subscriber:
-        """What a SUBSCRIBE asked for; the QoS asked for is the QoS granted."""
-        return cls(
-            QOS[subscription.qos], bool(subscription.no_local), bool(subscription.retain_as_published), identifier
-        )
-
-
 class SubscriptionIndex(Generic[SessionT]):
-    """The subscriptions of one hub by topic.
+    """The subscriptions of one hub.
 
-    A topic is a group and matches itself only, so one dict holds them all. Filters with wildcards would be a second
-    index beside it, asked by the same :meth:`matching`.
+    A topic that is a group matches itself only, so one dict holds these. Filters with wildcards are in a tree beside
+    it, and a shared subscription stands in either as one subscriber that picks a member for each message.
     """
 
-    __slots__ = ("_exact",)
+    __slots__ = ("_exact", "_shares", "_tree")
 
     def __init__(self) -> None:
-        self._exact: dict[str, dict[SessionT, Subscriber]] = {}
+        self._exact: dict[str, dict[SessionT | Share[SessionT], Subscriber]] = {}
+        self._tree: FilterTree[SessionT | Share[SessionT], Subscriber] = FilterTree()
+        self._shares: dict[str, Share[SessionT]] = {}
 
     def __len__(self) -> int:
-        """How many topics have a subscriber."""
-        return len(self._exact)
+        """How many topics, filters and shares have a subscriber."""
+        return len(self._exact) + len(self._tree)
 
-    def add(self, topic: str, session: SessionT, subscriber: Subscriber) -> None:
+    def add(self, topic_filter: str, session: SessionT, subscriber: Subscriber) -> None:
         """Subscribe, or replace the options of an identical subscription [MQTT-3.8.4-3]."""
-        self._exact.setdefault(topic, {})[session] = subscriber
+        if not subscriber.shared:
+            self._set(topic_filter, session, subscriber)
+            return
+        share = self._shares.get(topic_filter)
+        if share is None:
+            share = self._shares[topic_filter] = Share()
+            self._set(shared_filter(topic_filter)[1], share, subscriber)
+        share.members[session] = subscriber
 
-    def discard(self, topic: str, session: SessionT) -> None:
+    def _set(self, topic_filter: str, key: SessionT | Share[SessionT], subscriber: Subscriber) -> None:
+        if has_wildcard(topic_filter):
+            self._tree.set(topic_filter, key, subscriber)
+        else:
+            self._exact.setdefault(topic_filter, {})[key] = subscriber
+
+    def discard(self, topic_filter: str, session: SessionT, *, shared: bool = False) -> None:
         """Unsubscribe; it need not have been subscribed."""
-        sessions = self._exact.get(topic)
+        if not shared:
+            self._unset(topic_filter, session)
+            return
+        share = self._shares.get(topic_filter)
+        if share is not None:
+            share.members.pop(session, None)
+            if not share.members:
+                del self._shares[topic_filter]
+                self._unset(shared_filter(topic_filter)[1], share)
+
+    def _unset(self, topic_filter: str, key: SessionT | Share[SessionT]) -> None:
+        if has_wildcard(topic_filter):
+            self._tree.discard(topic_filter, key)
+            return
+        sessions = self._exact.get(topic_filter)
         if sessions is not None:
-            sessions.pop(session, None)
+            sessions.pop(key, None)
             if not sessions:
-                del self._exact[topic]
+                del self._exact[topic_filter]
 
-    def matching(self, topic: str) -> Iterable[tuple[SessionT, Subscriber]]:
-        """Every session that gets a message on ``topic``, as it stands now: each once, in order of subscription.
+    def matching(self, topic: str, origin: SessionT | None = None) -> Iterable[tuple[SessionT, Subscriber]]:
+        """Every session that gets a message on ``topic``, as it stands now, in order of subscription.
 
-        A snapshot, since a delivery may end a session that cannot keep up.
+        Each comes once for all subscriptions of its own that match, and once for each share that picks it. What
+        ``origin`` has published itself does not come back by a subscription with No Local [MQTT-3.8.3-3]. A snapshot,
+        since a delivery may end a session that cannot keep up.
         """
-        sessions = self._exact.get(topic)
-        return tuple(sessions.items()) if sessions else ()
+        exact = self._exact.get(topic, {})
+        if not self._tree and not self._shares:  # nothing can match twice
+            return [
+                (key, subscriber)
+                for key, subscriber in exact.items()
+                if not (key is origin and subscriber.no_local) and not isinstance(key, Share)
+            ]
+        found = {key: [subscriber] for key, subscriber in exact.items()}
+        for key, subscriber in self._tree.matching(topic):
+            found.setdefault(key, []).append(subscriber)
+        chosen: list[tuple[SessionT, Subscriber]] = []
+        for key, subscribers in found.items():
+            if isinstance(key, Share):
+                chosen.append(key.pick())
+                continue
+            if key is origin:
+                subscribers = [subscriber for subscriber in subscribers if not subscriber.no_local]
+            if subscribers:
+                chosen.append((key, subscribers[0].joined(subscribers[1:])))
+        return chosen
+
+    def members(self, topic: str) -> list[SessionT]:
+        """Who is subscribed to exactly this topic, and not as one of many who share it."""
+        return [key for key in self._exact.get(topic, ()) if not isinstance(key, Share)]
+
+    def wants(self, topic: str, filters: Iterable[str]) -> bool:
+        """Whether one of these filters matches a topic; without wildcards in the index only an identical one can."""
+        return bool(self._tree) and any(matches(topic_filter, topic) for topic_filter in filters)
+
+
+def may_subscribe(grants: Grants, topic_filter: str, *, shared: bool = False) -> bool:
+    """Whether roles allow a filter. One with wildcards takes the role for everything, or for just this filter:
+    a pattern of roles and a filter do not match the same topics.
+    """
+    if shared:
+        topic_filter = shared_filter(topic_filter)[1]
+    return grants.may_subscribe(topic_filter, literally=has_wildcard(topic_filter))
 
 
 @dataclass(slots=True, frozen=True)
@@ -84,20 +134,44 @@ class FilterRefused:
 
 def judge_filter(topic_filter: str, version: ProtocolVersion, service: Service) -> FilterRefused | None:
     """Whether the service knows such a subscription at all, permissions apart; None if it does."""
-    fault = topic_fault(topic_filter, service.topic_length)
+    fault = service.topic_fault(topic_filter)
     if fault is not None:
-        return FilterRefused(ReasonCode.TOPIC_FILTER_INVALID, fault)
+        return FilterRefused(ReasonCode(service.filter_code), fault)
     v5 = version is ProtocolVersion.V5
-    if is_shared(topic_filter):
-        return FilterRefused(
-            ReasonCode.SHARED_SUBSCRIPTIONS_NOT_SUPPORTED,
-            "the service has no shared subscriptions",
-            v5 and service.shared_answer == "disconnect",
-        )
-    if has_wildcard(topic_filter):
+    if is_shared(topic_filter) and not (service.shared_subscriptions and not v5):
+        return _judge_shared(topic_filter, service) if v5 else _no_shares(service, v5=False)
+    return _judge_wildcards(topic_filter, service, v5=v5)
+
+
+def _judge_shared(topic_filter: str, service: Service) -> FilterRefused | None:
+    if not service.shared_subscriptions:
+        return _no_shares(service, v5=True)
+    try:
+        inner = shared_filter(topic_filter)[1]
+    except LocalProtocolError as error:
+        return FilterRefused(ReasonCode.TOPIC_FILTER_INVALID, str(error))
+    return _judge_wildcards(inner, service, v5=True)
+
+
+def _no_shares(service: Service, *, v5: bool) -> FilterRefused:
+    return FilterRefused(
+        ReasonCode.SHARED_SUBSCRIPTIONS_NOT_SUPPORTED,
+        "the service has no shared subscriptions",
+        v5 and service.shared_answer == "disconnect",
+    )
+
+
+def _judge_wildcards(topic_filter: str, service: Service, *, v5: bool) -> FilterRefused | None:
+    if not has_wildcard(topic_filter):
+        return None
+    if not service.wildcards:
         return FilterRefused(
             ReasonCode.WILDCARD_SUBSCRIPTIONS_NOT_SUPPORTED,
             "the service has no wildcards: a topic is a group and matches itself only",
             v5 and service.wildcard_answer == "disconnect",
+        )
+    if topic_filter.count("/") >= service.filter_levels:
+        return FilterRefused(
+            ReasonCode.TOPIC_FILTER_INVALID, f"a filter with wildcards has at most {service.filter_levels} levels"
         )
     return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import replace
 from typing import Any
 
 from mqttws.codec import Publish, SubAck, Subscribe, Subscription, UnsubAck, Unsubscribe
@@ -10,10 +11,11 @@ from mqttws.endpoint.events import answer, event_fault
 from mqttws.endpoint.messages import Message
 from mqttws.endpoint.router import Router
 from mqttws.endpoint.sessions import ClientSession, Peer
-from mqttws.endpoint.subscriptions import Subscriber, judge_filter
+from mqttws.endpoint.subscriber import Subscriber
+from mqttws.endpoint.subscriptions import judge_filter, may_subscribe
 from mqttws.endpoint.upstream import EventAnswer, UserEvent
-from mqttws.vocabulary import QOS, ProtocolVersion, QoS, ReasonCode
-from mqttws.webpubsub.limits import topic_fault
+from mqttws.topics import is_shared
+from mqttws.vocabulary import QOS, ProtocolVersion, QoS, ReasonCode, RetainHandling
 from mqttws.webpubsub.server_topics import EVENTS, RESERVED
 
 __all__ = ["Traffic"]
@@ -34,25 +36,54 @@ class Traffic:
     def publish(self, peer: Peer, session: ClientSession, publish: Publish, now: float) -> None:
         """Route a message and acknowledge it, or refuse it as its QoS allows."""
         topic = publish.topic
-        if topic.startswith(RESERVED):
+        service = self._service
+        if service.service_topics and topic.startswith(RESERVED) and self._is_for_service(topic):
             self._publish_to_service(peer, session, publish, now)
             return
-        fault = topic_fault(topic, self._service.topic_length)
+        fault = service.topic_fault(topic)
         if fault is not None:
             self._refuse(peer, publish, ReasonCode.TOPIC_NAME_INVALID, fault, now)
             return
         if not session.grants.may_publish(topic):
-            self._refuse(peer, publish, ReasonCode.NOT_AUTHORIZED, _no_role("sendToGroup", "publish to", topic), now)
+            self._refuse(peer, publish, self._denied, _no_role("sendToGroup", "publish to", topic), now)
             return
         router = self._router
+        message = Message.from_publish(publish, now, session.user_id)
+        if publish.retain and not self._retain(peer, session, publish, message, now):
+            return
         router.counters.published += 1
-        crowded = router.route(Message.from_publish(publish, now, session.user_id), session, now)
+        crowded = router.route(message, session, now)
         if publish.qos == QoS.AT_MOST_ONCE:
             return
         if isinstance(crowded, ClientSession):
             router.hold(crowded, session, publish)
         else:
             self._acknowledge(peer, publish)
+
+    @property
+    def _denied(self) -> ReasonCode:
+        return ReasonCode(self._service.denied_code)
+
+    def _is_for_service(self, topic: str) -> bool:
+        return topic.startswith(EVENTS) or self._service.other_service_topics == "deny"
+
+    def _retain(self, peer: Peer, session: ClientSession, publish: Publish, message: Message, now: float) -> bool:
+        """See to a PUBLISH with RETAIN (row 52); False if it has been refused."""
+        service = self._service
+        if service.retained_limit:
+            if self._router.retain(message, session, now):
+                return True
+            text = (
+                f"{service.retained_limit} messages or {service.retained_bytes} bytes are retained, which is the limit"
+            )
+            self._refuse(peer, publish, ReasonCode.QUOTA_EXCEEDED, text, now, drop_qos_0=True)
+            return False
+        if peer.version is ProtocolVersion.V3_1_1 or service.retain_answer == "deliver":
+            return True
+        self._log(peer, "PublishRefused", "nothing is retained", ReasonCode.RETAIN_NOT_SUPPORTED)
+        peer.dismiss(now, ReasonCode.RETAIN_NOT_SUPPORTED, "the service has no retained messages")
+        self._router.touched[peer] = None
+        return False
 
     def _acknowledge(self, peer: Peer, publish: Publish) -> None:
         peer.connection.acknowledge(publish)
@@ -63,11 +94,12 @@ class Traffic:
     ) -> None:
         """Say no: QoS 1 and 2 by their acknowledgement, QoS 0 by the end of the connection (row 50: staff say so).
 
-        3.1.1 has no code for it: QoS 1 and 2 are acknowledged and dropped.
+        3.1.1 has no code for it: QoS 1 and 2 are acknowledged and dropped, unless a setting says otherwise (row 51).
         """
         self._log(peer, "PublishRefused", text, code, qos=int(publish.qos))
         self._router.touched[peer] = None
-        if publish.qos > QoS.AT_MOST_ONCE:
+        closes = peer.version is ProtocolVersion.V3_1_1 and self._service.v3_denied == "close"
+        if publish.qos > QoS.AT_MOST_ONCE and not closes:
             peer.connection.acknowledge(publish, code, peer.reason(text))
         elif not drop_qos_0:
             peer.dismiss(now, code, text)
@@ -75,7 +107,7 @@ class Traffic:
     def _publish_to_service(self, peer: Peer, session: ClientSession, publish: Publish, now: float) -> None:
         """User events need no role (documented); anything else below ``$webpubsub/`` counts as denied (row 63)."""
         if not publish.topic.startswith(EVENTS):
-            self._refuse(peer, publish, ReasonCode.NOT_AUTHORIZED, f"topics below {RESERVED} are the service's", now)
+            self._refuse(peer, publish, self._denied, f"topics below {RESERVED} are the service's", now)
             return
         fault = event_fault(publish)
         if fault is not None:
@@ -123,8 +155,9 @@ class Traffic:
                 return
         codes: list[int] = []
         reasons: list[str] = []
+        retained: list[tuple[str, Subscriber]] = []
         for subscription in subscribe.subscriptions:
-            refused = self._subscribe_one(peer, session, subscription, identifier)
+            refused = self._subscribe_one(peer, session, subscription, identifier, retained)
             if refused is None:
                 codes.append(ReasonCode(subscription.qos))
                 continue
@@ -134,20 +167,42 @@ class Traffic:
             reasons.append(text)
         properties: Any = peer.reason(reasons[0]) if reasons else {}
         self._answer(peer, SubAck(subscribe.packet_id, codes, properties), now)
+        for topic_filter, subscriber in retained:
+            for message in self._router.retained.matching(topic_filter, now):
+                self._router.offer(session, message, subscriber, now)
 
     def _subscribe_one(
-        self, peer: Peer, session: ClientSession, subscription: Subscription, identifier: int | None
+        self,
+        peer: Peer,
+        session: ClientSession,
+        subscription: Subscription,
+        identifier: int | None,
+        retained: list[tuple[str, Subscriber]],
     ) -> tuple[ReasonCode, str] | None:
-        """Subscribe, or say with which code and why not."""
+        """Subscribe, or say with which code and why not. ``retained`` collects who gets retained messages."""
         topic = subscription.topic_filter
         refused = judge_filter(topic, peer.version, self._service)
         if refused is not None:
             return refused.reason_code, refused.message
-        if not session.grants.may_subscribe(topic):
-            return ReasonCode.NOT_AUTHORIZED, _no_role("joinLeaveGroup", "subscribe to", topic)
-        if len(session.subscriptions) >= self._service.subscription_limit and topic not in session.subscriptions:
+        shared = peer.version is ProtocolVersion.V5 and is_shared(topic)
+        if not may_subscribe(session.grants, topic, shared=shared):
+            return self._denied, _no_role("joinLeaveGroup", "subscribe to", topic)
+        known = session.subscriptions.get(topic)
+        if known is None and len(session.subscriptions) >= self._service.subscription_limit:
             return ReasonCode.QUOTA_EXCEEDED, f"a session has at most {self._service.subscription_limit} subscriptions"
-        self._router.subscribe(session, topic, Subscriber.from_subscription(subscription, identifier))
+        if (
+            known is not None and known.shared is not shared
+        ):  # it was made by the other version, which reads it otherwise
+            self._router.unsubscribe(session, topic)
+        subscriber = Subscriber.from_subscription(
+            subscription, identifier, no_local=not self._service.own_messages, shared=shared
+        )
+        self._router.subscribe(session, topic, subscriber)
+        handling = subscription.retain_handling
+        new_only = handling == RetainHandling.SEND_IF_NEW
+        if not shared and (handling == RetainHandling.SEND or (new_only and known is None)):
+            # Their RETAIN is 1 whatever the subscription says of others [MQTT-3.3.1-8].
+            retained.append((topic, replace(subscriber, retain_as_published=True)))
         return None
 
     def unsubscribe(self, peer: Peer, session: ClientSession, unsubscribe: Unsubscribe, now: float) -> None:
@@ -155,10 +210,12 @@ class Traffic:
         codes: list[int] = []
         properties: Any = {}
         for topic in unsubscribe.topic_filters:
-            if not session.grants.may_subscribe(topic):
+            known = session.subscriptions.get(topic)
+            shared = known is not None and known.shared
+            if self._service.unsubscribe_role and not may_subscribe(session.grants, topic, shared=shared):
                 text = _no_role("joinLeaveGroup", "unsubscribe from", topic)
-                self._log(peer, "UnsubscribeRefused", text, ReasonCode.NOT_AUTHORIZED)
-                codes.append(ReasonCode.NOT_AUTHORIZED)
+                self._log(peer, "UnsubscribeRefused", text, self._denied)
+                codes.append(self._denied)
                 properties = peer.reason(text)
             elif self._router.unsubscribe(session, topic):
                 codes.append(ReasonCode.SUCCESS)

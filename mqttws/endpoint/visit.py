@@ -9,6 +9,7 @@ import trio
 
 from mqttws.endpoint.handshake import Refusal
 from mqttws.endpoint.hub import Hub
+from mqttws.endpoint.service import Service
 from mqttws.endpoint.sessions import Peer
 from mqttws.http import Request, Response
 from mqttws.link import LinkEvent, Opened, Upgrade
@@ -27,12 +28,15 @@ HttpHandler: TypeAlias = Callable[[Request, str], Awaitable[Response]]
 _WAITING: Final = 100
 
 
-async def no_http(request: Request, address: str) -> Response:  # noqa: ARG001 - the interface
-    """The answer to plain HTTP where nothing else lives: row 13 of the contract."""
-    await trio.lowlevel.checkpoint()
-    return Response(
-        400, (("connection", "close"),), b"this port speaks WebSocket: a GET with 'Upgrade: websocket' is expected\n"
-    )
+def no_http(service: Service) -> HttpHandler:
+    """The answer to plain HTTP where nothing else lives (row 13)."""
+
+    async def refuse(request: Request, address: str) -> Response:  # noqa: ARG001 - the interface
+        await trio.lowlevel.checkpoint()
+        text = b"this port speaks WebSocket: a GET with 'Upgrade: websocket' is expected\n"
+        return Response(service.no_upgrade_status, (("connection", "close"),), text)
+
+    return refuse
 
 
 class Talk(Protocol):
@@ -110,7 +114,7 @@ class Visit:
             self.refuse(verdict, now)
         else:
             self._place = verdict
-            self.pump.link.accept(now)
+            self.pump.link.accept(now, echo=self.endpoint.service.subprotocol_echo)
             self.pump.flush()
 
     def refuse(self, refusal: Refusal, now: float) -> None:

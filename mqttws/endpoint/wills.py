@@ -48,14 +48,18 @@ class Wills:
             return
         router.log("WillPublished", topic=will.topic, **fields)
         router.counters.published += 1
-        router.route(Message.from_will(will, now, member.user_id), member, now)
+        message = Message.from_will(will, now, member.user_id)
+        message.retain = message.retain and router.service.retained_limit > 0
+        if not router.retain(message, member, now):
+            router.log("RetainedFull", "the will is published, but not retained", topic=will.topic, **fields)
+        router.route(message, member, now)
 
     def fault(self, member: Member) -> str | None:
         """Why a member's Will is not published; None if it is, or if there is none."""
         will = member.will
         if will is None:
             return None
-        if will.topic.startswith(RESERVED):
+        if self._router.service.service_topics and will.topic.startswith(RESERVED):
             return f"topics below {RESERVED} are the service's"
         if self._router.service.will_permission and not member.grants.may_publish(will.topic):
             return f"no role to publish to the will topic '{will.topic[:140]}'"

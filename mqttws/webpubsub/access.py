@@ -130,8 +130,10 @@ class _Permission:
     literals: frozenset[str]
     patterns: tuple[Pattern, ...]
 
-    def covers(self, topic: str) -> bool:
-        return self.everywhere or topic in self.literals or any(pattern.matches(topic) for pattern in self.patterns)
+    def covers(self, topic: str, *, literally: bool = False) -> bool:
+        if self.everywhere or topic in self.literals:
+            return True
+        return not literally and any(pattern.matches(topic) for pattern in self.patterns)
 
     def extended(self, other: _Permission) -> _Permission:
         patterns = {pattern.text: pattern for pattern in (*self.patterns, *other.patterns)}
@@ -215,9 +217,12 @@ class Grants:
         """Whether PUBLISH to this Topic Name is allowed."""
         return self._publish.covers(topic)
 
-    def may_subscribe(self, topic: str) -> bool:
-        """Whether SUBSCRIBE to and UNSUBSCRIBE from this topic are allowed; wildcards are ordinary characters here."""
-        return self._subscribe.covers(topic)
+    def may_subscribe(self, topic: str, *, literally: bool = False) -> bool:
+        """Whether SUBSCRIBE to and UNSUBSCRIBE from this topic are allowed; wildcards are ordinary characters here.
+
+        ``literally``: patterns do not count.
+        """
+        return self._subscribe.covers(topic, literally=literally)
 
     def extended(self, other: Grants) -> Grants:
         """What either of the two allows."""

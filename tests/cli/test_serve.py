@@ -115,11 +115,38 @@ def test_a_setting_is_taken(settings: list[str], code: int, capsys: pytest.Captu
     assert "1 to 128 ASCII letters and digits" in capsys.readouterr().err
 
 
-def test_the_settings_are_listed_with_their_origin(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["serve", "--list-settings"]) == 0
+def test_every_setting_is_explained_with_its_value_its_origin_and_the_other_profile(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert (
+        main(["serve", "--explain-settings", "--set", "queue_messages=7", "--set", "origins=https://b,https://a"]) == 0
+    )
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == len(list(settings_of(Service())))
-    assert "allow_underscore = False (documented): admit '_' in client ids besides [0-9A-Za-z]" in lines
+    assert {setting.name for setting in settings_of(Service())} <= {line.split(" = ")[0] for line in lines}
+    assert "allow_underscore = false  (documented; row 22)" in lines
+    assert "queue_messages = 7  (unknown; row 68; default 1000)" in lines
+    assert "keep_alive_maximum = 180  (documented; row 25, 26; generic 65535)" in lines
+    assert "takeover_code = 0x8E  (inferred; row 39)" in lines
+    assert "origins = https://a,https://b  (ours; default any)" in lines
+    assert any(line.startswith("row 64: ") for line in lines)
+
+
+def test_each_setting_can_be_set_by_its_printed_value(capsys: pytest.CaptureFixture[str]) -> None:
+    for profile in ("webpubsub", "generic"):
+        assert main(["serve", "--explain-settings", "--profile", profile]) == 0
+        printed = [line.split("  (")[0] for line in capsys.readouterr().out.splitlines() if " = " in line]
+        given = [line.replace(" = ", "=").replace("=''", "=").replace("=any", "=") for line in printed[1:]]
+        service = Service.of(profile).changed(**dict(_setting(line) for line in given))
+        assert service == Service.of(profile)
+        assert len(given) == len(list(settings_of(service)))
+
+
+def test_the_generic_profile_says_so_in_its_first_line_and_takes_any_path_without_a_token() -> None:
+    with Command("serve", "--port", "0", "--quiet", "--profile", "generic") as command:
+        assert command.line().startswith("profile: generic, a plain MQTT server")
+        assert command.line().startswith("connection-string: ")
+        url = command.line().removeprefix("url: ").split("/clients/")[0] + "/anything"
+        assert main(["pub", "-L", url, "-t", "a/b", "-m", "x", "-q", "2", "-r"]) == 0
 
 
 @pytest.mark.parametrize(

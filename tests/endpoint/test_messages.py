@@ -27,10 +27,10 @@ def test_what_belongs_to_one_hop_stays_there() -> None:
     assert message.properties == {"content_type": "text/plain"}
 
 
-def test_a_will_is_never_retained_and_keeps_no_delay() -> None:
+def test_a_will_keeps_no_delay() -> None:
     properties: Any = {"will_delay_interval": 5, "message_expiry_interval": 7}
     message = Message.from_will(Will("t", b"gone", Q1, True, properties), 100.0)
-    assert not message.retain
+    assert message.retain
     assert message.properties == {"message_expiry_interval": 7}
     assert message.expires_at == 107.0
 
@@ -54,7 +54,7 @@ def test_a_message_expires_when_its_interval_is_over() -> None:
 
 def test_subscribers_do_not_see_each_other_s_identifiers() -> None:
     message = published(content_type="x")
-    first = message.publish(Subscriber(Q1, identifier=1), Q1, V5, 100.0)
+    first = message.publish(Subscriber(Q1, identifiers=(1,)), Q1, V5, 100.0)
     second = message.publish(PLAIN, Q1, V5, 100.0)
     assert first.properties == {"content_type": "x", "subscription_identifier": [1]}
     assert second.properties == {"content_type": "x"}
@@ -62,7 +62,7 @@ def test_subscribers_do_not_see_each_other_s_identifiers() -> None:
 
 def test_3_1_1_gets_no_properties() -> None:
     message = published(content_type="x", message_expiry_interval=5)
-    assert message.publish(Subscriber(Q1, identifier=1), Q1, V4, 100.0).properties == {}
+    assert message.publish(Subscriber(Q1, identifiers=(1,)), Q1, V4, 100.0).properties == {}
 
 
 @pytest.mark.parametrize(("published_so", "wanted_so", "retain"), [(True, True, True), (True, False, False)])

@@ -46,7 +46,7 @@ def test_what_matches_is_a_snapshot() -> None:
 
 def test_the_options_come_from_the_subscription() -> None:
     subscription = Subscription("a", QoS.EXACTLY_ONCE, no_local=True, retain_as_published=True)
-    assert Subscriber.from_subscription(subscription, 7) == Subscriber(QoS.EXACTLY_ONCE, True, True, 7)
+    assert Subscriber.from_subscription(subscription, 7) == Subscriber(QoS.EXACTLY_ONCE, True, True, (7,))
 
 
 @pytest.mark.parametrize("topic", ["a", " a", "a" * 1024, "$webpubsub/server/messages", "/", "äöü"])
