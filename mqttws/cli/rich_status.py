@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from rich.console import Console
 from rich.status import Status
 from rich.text import Text
 
 __all__ = ["RichPainter"]
+
+#: Columns that are the spinner's, and the last one, in which terminals differ.
+_SPINNER: Final = 3
 
 
 class RichPainter:
@@ -18,7 +23,8 @@ class RichPainter:
 
     def show(self, text: str) -> None:
         """This text, cut where the terminal ends; nothing in it is markup."""
-        line = Text(text, no_wrap=True, overflow="ellipsis")
+        line = Text(text)
+        line.truncate(max(self._console.width - _SPINNER, 1), overflow="ellipsis")
         if self._status is None:
             self._status = self._console.status(line)
             self._status.start()

@@ -30,6 +30,8 @@ class Manners:
     handshake_status: int = 101
     connack_code: int | None = 0
     """None: no CONNACK at all."""
+    session_present: bool = False
+    """What CONNACK says to who does not ask for a clean start."""
     suback_code: int | None = None
     """None: the QoS that was asked for."""
     puback_codes: Callable[[Publish], int | None] = field(default=lambda _: 0)
@@ -37,13 +39,16 @@ class Manners:
     on_subscribe: Sequence[Publish] = ()
     """Messages for every subscriber."""
     close_after_subscribe: bool = False
+    closings: int = 0
+    """So many connections are closed after their first PUBLISH or SUBSCRIBE."""
 
 
 class RecordingServer:
     """A Server in a thread, on a real socket; every event of every connection is in ``events``."""
 
-    def __init__(self, manners: Manners | None = None) -> None:
+    def __init__(self, manners: Manners | None = None, port: int = 0) -> None:
         self.manners = manners or Manners()
+        self.port = port
         self.events: list[LinkEvent] = []
         self._changed = threading.Condition()
         self._started = threading.Event()
@@ -75,7 +80,7 @@ class RecordingServer:
 
     async def _run(self) -> None:
         self._token = trio.lowlevel.current_trio_token()
-        (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
+        (listener,) = await trio.open_tcp_listeners(self.port, host="127.0.0.1")
         self.port = listener.socket.getsockname()[1]
         with trio.CancelScope() as self._scope:
             self._started.set()
@@ -108,7 +113,7 @@ class RecordingServer:
                     link.reject(now, manners.handshake_status, body=b"not today")
             case Connect() if manners.connack_code is not None:
                 link.connection.attach(Session())
-                link.send(ConnAck(False, manners.connack_code), now)
+                link.send(ConnAck(manners.session_present and not event.clean_start, manners.connack_code), now)
             case Subscribe():
                 codes = [
                     int(subscription.qos) if manners.suback_code is None else manners.suback_code
@@ -119,8 +124,16 @@ class RecordingServer:
                     link.send(message, now)
                 if manners.close_after_subscribe:
                     link.abort(now)
+                self._close_if_asked(link, now)
+            case Publish() if manners.closings:
+                self._close_if_asked(link, now)
             case Publish() if (code := manners.puback_codes(event)) is not None:
                 link.acknowledge(event, code)
+
+    def _close_if_asked(self, link: Link, now: float) -> None:
+        if self.manners.closings:
+            self.manners.closings -= 1
+            link.abort(now)
 
 
 def message(topic: str, payload: bytes, qos: int = 0, **properties: Any) -> Publish:
