@@ -10,6 +10,7 @@ from typing import Any, Final
 from mqttws.cli.interrupt import Interrupt
 from mqttws.cli.options import client_options, service_from, url_from
 from mqttws.cli.outcome import NotConnected, UsageError, say_why
+from mqttws.cli.recording import recording
 from mqttws.cli.secret import secret_from
 from mqttws.cli.status import status_line
 from mqttws.client import (
@@ -24,9 +25,7 @@ from mqttws.client import (
 )
 from mqttws.client.access import UrlSource
 from mqttws.errors import LocalProtocolError, MqttError, StoreFailed
-from mqttws.trace import Recorder
 from mqttws.transport import Dial, dial_through
-from mqttws.transport.tap import open_trace
 from mqttws.webpubsub import ClientAccessUrl, Roles
 
 __all__ = ["Progress", "connected", "connected_to"]
@@ -77,8 +76,7 @@ async def connected(args: Namespace, progress: Progress) -> AsyncIterator[Client
     async with AsyncExitStack() as stack:
         if args.store is not None:
             options |= {"store": stack.enter_context(_store(args.store)), "clean_start": None}
-        if args.trace is not None:
-            options["trace"] = await stack.enter_async_context(_trace(args.trace))
+        options["trace"] = await stack.enter_async_context(recording(args.trace))
         status = await stack.enter_async_context(status_line(where))
 
         def on_event(event: ClientEvent) -> None:
@@ -121,17 +119,6 @@ def _store(path: str) -> Iterator[SQLiteStore]:
         raise UsageError(say_why(error)) from None
     with store:
         yield store
-
-
-@asynccontextmanager
-async def _trace(path: str) -> AsyncIterator[Recorder]:
-    async with AsyncExitStack() as stack:
-        try:
-            recorder = await stack.enter_async_context(open_trace(path))
-        except OSError as error:
-            raise UsageError(f"cannot write {path}: {error.strerror}") from None
-        assert recorder is not None  # there is a path
-        yield recorder
 
 
 @asynccontextmanager

@@ -18,6 +18,7 @@ import trio
 from mqttws.cli.interrupt import interruptible
 from mqttws.cli.options import seconds
 from mqttws.cli.outcome import CommandFailed, ExitCode, UsageError
+from mqttws.cli.recording import recording
 from mqttws.cli.secret import secret_from
 from mqttws.cli.settings_table import explain_settings
 from mqttws.endpoint import Endpoint, open_endpoint
@@ -62,6 +63,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a setting (repeatable)")
     parser.add_argument("--explain-settings", action="store_true",
                         help="print all settings: value, both profiles, where they come from; then exit")  # fmt: skip
+    parser.add_argument("--trace", metavar="FILE", help="record what passes in a new file, for mqttws trace")
     parser.add_argument("--quiet", action="store_true", help="no log on standard error")
 
 
@@ -77,7 +79,7 @@ def run(args: Namespace) -> int:
 async def _run(args: Namespace, key: str | None, settings: dict[str, Any]) -> int:
     context = _ssl_context(args)
     log = None if args.quiet else _log
-    async with interruptible() as interrupt:
+    async with recording(args.trace) as recorder, interruptible() as interrupt:
         with interrupt.scope():
             try:
                 async with open_endpoint(
@@ -87,6 +89,7 @@ async def _run(args: Namespace, key: str | None, settings: dict[str, Any]) -> in
                     hubs=args.hub or None,
                     ssl_context=context,
                     log=log,
+                    trace=recorder,
                     service=_service(args.profile, settings),
                 ) as endpoint:
                     with interrupt.scope():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import threading
@@ -17,7 +18,8 @@ from mqttws.cli import main
 from mqttws.codec import Connect, Publish
 from mqttws.link import Upgrade
 from mqttws.trace import read_trace
-from tests.cli.peers import Command, Manners, RecordingServer, message
+from mqttws.vocabulary import Role
+from tests.cli.peers import Command, Manners, RecordingServer, message, serving
 
 SECRET = "topsecret0123456789"
 ONE = ["-t", "group1", "-n", "1", "-W", "10"]
@@ -266,3 +268,16 @@ def test_a_trace_has_every_connection_and_no_secret(tmp_path: Path) -> None:
     assert len(connections) == 2
     assert main(["trace", "show", "--brief", str(path)]) == 0
     assert os.stat(path).st_mode & 0o077 == 0
+
+
+def test_an_endpoint_records_its_clients(tmp_path: Path) -> None:
+    path = tmp_path / "endpoint.trace"
+    with serving("--quiet", "--trace", str(path)) as (command, _, url):
+        assert main(["pub", "-L", url, "-t", "t", "-m", "x", "-q", "1"]) == 0
+        command.signal(signal.SIGTERM)
+        assert command.end() == (0, "", "")
+    text = path.read_text()
+    assert url.partition("access_token=")[2].encode().hex() not in text
+    (connection,) = read_trace(text.splitlines())
+    assert connection.role is Role.SERVER
+    assert main(["trace", "replay", "-d", "in", str(path)]) == 0
