@@ -30,7 +30,7 @@ def member_of(bench: Bench, client_id: str = "c1") -> Member:
     return member
 
 
-def test_members_are_found_by_id_user_and_group_online_or_not() -> None:
+def test_row_74_members_are_found_by_id_user_and_group_online_or_not() -> None:
     bench = Bench()
     first = bench.client("a", user_id="ann", clean=False, properties=LASTING)
     bench.client("b", user_id="ann")
@@ -48,7 +48,7 @@ def test_members_are_found_by_id_user_and_group_online_or_not() -> None:
     assert list(hub.members_of_group("g")) == []
 
 
-def test_a_message_to_a_group_reaches_its_subscribers_but_those_left_out() -> None:
+def test_row_71_a_message_to_a_group_reaches_its_subscribers_but_those_left_out() -> None:
     bench = Bench()
     clients = [bench.client(name) for name in ("a", "b", "c")]
     for client, qos in zip(clients, (0, 1, 2), strict=True):
@@ -62,7 +62,7 @@ def test_a_message_to_a_group_reaches_its_subscribers_but_those_left_out() -> No
 
 
 @pytest.mark.parametrize("version", [4, 5])
-def test_a_message_to_clients_themselves_needs_no_subscription(version: int) -> None:
+def test_row_72_a_message_to_clients_themselves_needs_no_subscription(version: int) -> None:
     bench = Bench()
     client = bench.client(version=version, roles=())
     bench.client("other")
@@ -70,6 +70,14 @@ def test_a_message_to_clients_themselves_needs_no_subscription(version: int) -> 
     bench.settle()
     assert client.received == [(SERVER_MESSAGES, b"x", 1)]
     assert bench.clients[1].received == []
+
+
+def test_row_72_the_qos_of_such_a_message_is_a_setting() -> None:
+    bench = Bench(server_message_qos=0)
+    client = bench.client()
+    bench.hub.send(bench.hub.members(), server_message(bench), bench.now)
+    bench.settle()
+    assert client.received == [(SERVER_MESSAGES, b"x", 0)]
 
 
 def test_what_is_sent_to_an_offline_session_waits_for_it() -> None:
@@ -89,7 +97,7 @@ def test_a_member_whose_queue_is_full_ends() -> None:
     assert bench.hub.is_empty
 
 
-def test_a_member_is_added_to_a_group_without_a_role_and_may_not_leave_it_without() -> None:
+def test_row_73_a_member_is_added_to_a_group_without_a_role_and_may_not_leave_it_without() -> None:
     bench = Bench(group_qos=1)
     client = bench.client(roles=Roles.publish_anywhere())
     bench.hub.add_to_group(member_of(bench), "g")
@@ -129,7 +137,7 @@ def test_groups_have_names_and_members_a_limit_of_them() -> None:
 
 
 @pytest.mark.parametrize("version", [4, 5])
-def test_closing_ends_session_and_connection(version: int) -> None:
+def test_row_75_closing_ends_session_and_connection(version: int) -> None:
     bench = Bench()
     client = bench.client(version=version, clean=False, properties=LASTING if version == 5 else None)
     bench.hub.close(member_of(bench), bench.now, "maintenance")
@@ -144,6 +152,16 @@ def test_closing_ends_session_and_connection(version: int) -> None:
     assert any(line.startswith("SessionEnded: closed by the server: maintenance") for line in bench.lines)
 
 
+def test_row_75_the_code_is_a_setting() -> None:
+    bench = Bench(close_code=0x8B)
+    client = bench.client()
+    bench.hub.close(member_of(bench), bench.now)
+    bench.settle()
+    error = client.last(Closed).error
+    assert isinstance(error, ServerDisconnected)
+    assert (error.reason_code, error.properties) == (0x8B, {})
+
+
 def test_closing_an_offline_session_ends_it() -> None:
     bench = Bench()
     bench.client(clean=False, properties=LASTING).vanish()
@@ -152,7 +170,7 @@ def test_closing_an_offline_session_ends_it() -> None:
     assert bench.hub.next_deadline() == float("inf")
 
 
-def test_permissions_are_granted_and_revoked_at_once() -> None:
+def test_row_76_permissions_are_granted_and_revoked_at_once() -> None:
     bench = Bench()
     client = bench.client(roles=())
     member = member_of(bench)
@@ -171,7 +189,7 @@ def test_permissions_are_granted_and_revoked_at_once() -> None:
     assert client.ended
 
 
-def test_revoking_ends_the_subscriptions_that_it_had_allowed_and_no_others() -> None:
+def test_row_76_revoking_ends_the_subscriptions_that_it_had_allowed_and_no_others() -> None:
     for ends in (True, False):
         bench = Bench(revoke_unsubscribes=ends)
         bench.client(roles=Roles.subscribe("a", "b"), groups=("given",)).subscribe("a", "b")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from typing import Any
 
 import pytest
@@ -63,6 +65,12 @@ def test_row_2_the_query_comes_first() -> None:
     assert refused(query="access_token=nonsense", headers=good).status == 401
 
 
+def test_row_2_or_the_header_if_the_setting_says_so() -> None:
+    good = (("authorization", f"Bearer {token()}"),)
+    assert admitted(query="access_token=nonsense", headers=good, access_from="header").hub == "chat"
+    assert admitted(access_from="header").hub == "chat"
+
+
 def test_row_3_without_a_token_401_says_where_it_belongs() -> None:
     verdict = refused(query="")
     assert verdict.status == 401
@@ -81,6 +89,10 @@ def test_row_4_anonymous_clients_have_no_roles() -> None:
     assert admission.user_id is None
 
 
+def test_row_4_or_all_roles_if_the_setting_says_so() -> None:
+    assert admitted(query="", anonymous=True, anonymous_roles="everything").grants.may_publish("a")
+
+
 def test_row_4_a_bad_token_is_not_anonymous() -> None:
     assert refused(query="access_token=nonsense", anonymous=True).status == 401
 
@@ -91,15 +103,46 @@ def test_row_4_a_bad_token_is_not_anonymous() -> None:
         (token(key="x" * 44), "not signed with this service's access key"),
         (make_token(KEY, ENDPOINT + PATH, now=NOW - 7200, lifetime=60), "expired"),
         ("a.b.c", "no JSON Web Token"),
-        (token(claims={"exp": None}), "no expiry"),
     ],
-    ids=["other key", "expired", "no token", "row 10: no expiry"],
+    ids=["other key", "expired", "no token"],
 )
-def test_row_5_and_10_bad_tokens_get_401_with_the_reason(bad: str, words: str) -> None:
+def test_row_5_bad_tokens_get_401_with_the_reason(bad: str, words: str) -> None:
     verdict = refused(query=f"access_token={bad}")
     assert verdict.status == 401
     assert words in verdict.text
     assert bad not in verdict.text
+
+
+def test_row_5_an_algorithm_other_than_hs256_is_refused() -> None:
+    for algorithm in ("none", "HS384", "HS512", "RS256", "hs256"):
+        head = base64.urlsafe_b64encode(json.dumps({"alg": algorithm, "typ": "JWT"}).encode()).rstrip(b"=").decode()
+        _, payload, signature = token().split(".")
+        for end in (signature, ""):
+            assert refused(query=f"access_token={head}.{payload}.{end}").status == 401
+
+
+def test_row_5_and_10_the_status_is_a_setting_but_not_where_it_is_documented() -> None:
+    assert refused(query="access_token=a.b.c", bad_token_status=403).status == 403
+    assert refused(query="", bad_token_status=403).status == 401
+    wrong = token("http://127.0.0.1:8080/clients/mqtt/hubs/other")
+    assert refused(query=f"access_token={wrong}", bad_token_status=403).status == 401
+
+
+def test_row_10_a_token_that_never_expires_gets_401() -> None:
+    verdict = refused(query=f"access_token={token(claims={'exp': None})}")
+    assert verdict.status == 401
+    assert "no expiry" in verdict.text
+
+
+def test_row_15_a_token_for_the_native_path_gets_401() -> None:
+    verdict = refused(query=f"access_token={token('http://127.0.0.1:8080/client/hubs/chat')}")
+    assert verdict.status == 401
+    assert "Actual Audiences: http://127.0.0.1:8080/client/hubs/chat" in verdict.text
+
+
+def test_row_6_it_does_not_if_the_setting_says_so() -> None:
+    assert refused(query=f"access_token={token(key=SECONDARY)}", secondary_key=False).status == 401
+    assert admitted(secondary_key=False).hub == "chat"
 
 
 def test_row_6_the_secondary_key_counts() -> None:
@@ -161,6 +204,18 @@ def test_row_12_another_path_gets_404_that_names_the_right_one(path: str) -> Non
     assert "/clients/mqtt/hubs/{hub}" in verdict.text
 
 
+def test_row_12_the_status_is_a_setting() -> None:
+    assert refused("/", unknown_path_status=410).status == 410
+
+
+def test_row_12_other_paths_may_lead_to_a_hub() -> None:
+    for path in ("/", "/mqtt", "/a/b", ""):
+        assert admitted(path, other_paths="chat").hub == "chat"
+    assert admitted("/mqtt", other_paths="chat", hubs=("one", "chat")).hub == "chat"
+    asked = token(f"{ENDPOINT}/clients/mqtt/hubs/one")
+    assert admitted("/mqtt", f"access_token={asked}", other_paths="chat", hubs=("one", "two")).hub == "one"
+
+
 def test_a_hub_that_is_not_configured_gets_404_by_name() -> None:
     verdict = refused(hubs=("other",))
     assert verdict.status == 404
@@ -187,6 +242,10 @@ def test_row_16_beyond_the_connection_limit_there_is_429() -> None:
     assert ("retry-after", "1") in verdict.all_headers
 
 
+def test_row_16_the_status_is_a_setting() -> None:
+    assert refused(connections=1, connection_limit=1, connection_limit_status=503).status == 503
+
+
 def test_row_16_a_stranger_does_not_learn_of_the_limit() -> None:
     assert refused(query="", connections=10, connection_limit=10).status == 401
 
@@ -194,6 +253,7 @@ def test_row_16_a_stranger_does_not_learn_of_the_limit() -> None:
 def test_row_17_an_invalid_group_name_gets_400() -> None:
     bad = token(claims={"webpubsub.group": [" "]})
     assert refused(query=f"access_token={bad}").status == 400
+    assert refused(query=f"access_token={bad}", group_name_status=401).status == 401
 
 
 def test_row_18_the_short_group_claim_counts_with_a_warning() -> None:
@@ -202,7 +262,24 @@ def test_row_18_the_short_group_claim_counts_with_a_warning() -> None:
     assert "webpubsub.group" in admission.warnings[0]
 
 
-def test_rows_40_and_41_user_id_roles_and_groups_come_from_the_token() -> None:
+def test_row_18_or_is_passed_over_if_the_setting_says_so() -> None:
+    for claims, groups in (({"group": ["g1"]}, ()), ({"webpubsub.group": ["g1"]}, ("g1",))):
+        admission = admitted(query=f"access_token={token(claims=claims)}", short_group_claim=False)
+        assert (admission.groups, admission.warnings) == (groups, ())
+
+
+def test_what_event_handlers_see_of_a_handshake_holds_no_token() -> None:
+    headers = (("host", "x"), ("authorization", f"Bearer {token()}"), ("a", "b"))
+    admission = admitted(query=f"k=v&access_token={token(user_id='u1')}&k=w", headers=headers)
+    assert admission.query == (("k", "v"), ("k", "w"))
+    assert admission.headers == (("host", "x"), ("a", "b"))
+    assert admission.subprotocols == ("mqtt",)
+    assert admission.claims["sub"] == "u1"
+    assert admission.lifetime == 3600
+    assert "eyJ" not in repr(admission)
+
+
+def test_row_40_user_id_roles_and_groups_come_from_the_token() -> None:
     asked = token(user_id="u1", roles=[*Roles.publish("a"), "strange"], groups=["g1", "g2"])
     admission = admitted(query=f"access_token={asked}")
     assert admission.user_id == "u1"
