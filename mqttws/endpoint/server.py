@@ -16,6 +16,7 @@ import trio
 
 from mqttws.endpoint.endpoint import Endpoint
 from mqttws.endpoint.log import Log
+from mqttws.endpoint.rest import Rest
 from mqttws.endpoint.service import Service, unproven
 from mqttws.transport.tap import Trace, open_trace
 from mqttws.webpubsub import ConnectionString, check_hub, key_warning, make_token, new_access_key
@@ -73,6 +74,7 @@ async def open_endpoint(
             public_address = f"{'http' if ssl_context is None else 'https'}://{_reachable(host)}:{bound}"
         where = ConnectionString.parse(f"Endpoint={public_address};AccessKey={keys[0]}")
         endpoint = Endpoint(where, bound, keys=keys, hubs=hubs, service=chosen, log=Log(log))
+        endpoint.http = Rest(endpoint, hubs, endpoint.http)
         _announce(endpoint, keys)
         # Addresses of one name get different ports if the system may choose: only the first one can be told.
         ours = listeners if port else listeners[:1]

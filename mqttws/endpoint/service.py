@@ -172,6 +172,9 @@ class Service:
     call_limit: int = _setting(
         1_000, "-", _OUR, "calls to event handlers at a time; what is beyond them fails or is not told", least=1
     )
+    missing_connection_status: int = _status(
+        404, "73, 76", _UNK, "REST: status for adding to a group, or granting to, a connection that there is not"
+    )
     session_limit: int = _setting(20_000, "-", _OUR, "sessions in one hub, offline ones included", least=1)
 
     expired_access: str = _setting(

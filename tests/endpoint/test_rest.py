@@ -8,6 +8,7 @@ import pytest
 from trio.testing import trio_test
 
 from mqttws.endpoint import open_endpoint
+from mqttws.endpoint.service import Service
 from mqttws.http import Request
 from mqttws.webpubsub import make_token
 from tests.endpoint.rest import call, error_of, signed
@@ -48,7 +49,8 @@ async def test_row_77_either_key_signs_with_hs256_until_the_token_expires() -> N
             ("", "no access token was given"),
         ]:
             assert reason in error_of(await call(endpoint, "HEAD", target, token=token))[2]
-    async with open_endpoint(access_key=keys[0], secondary_key=keys[1], secondary_key_accepted=False) as endpoint:
+    strict = Service(secondary_key=False)
+    async with open_endpoint(access_key=keys[0], secondary_key=keys[1], service=strict) as endpoint:
         refused = await call(endpoint, "HEAD", target, token=signed(endpoint, target, keys[1]))
         assert error_of(refused)[0] == 401
 
