@@ -29,9 +29,11 @@ _CONFIDENTIAL: Final = frozenset((PacketType.CONNECT, PacketType.CONNACK, Packet
 #: Up to where such a packet tells nothing: the fixed header, and of CONNECT name, level, flags and Keep Alive.
 _HARMLESS: Final = {PacketType.CONNECT: 12}
 #: What a packet with a secret in it has somewhere; few others do. Reading those that do costs a hundred times as much.
-_SUSPICIOUS: Final = re.compile(
-    rb"authorization|cookie|passw|secret|token|credential|access|api.?key|bearer|eyj|wss?://", re.IGNORECASE
-)
+#: In small letters and one by one: a pattern that ignores case takes 50 times as long.
+_SUSPICIOUS: Final = (
+    b"token", b"passw", b"secret", b"authorization", b"cookie", b"credential", b"access", b"api", b"bearer", b"eyj",
+    b"ws://", b"wss://",
+)  # fmt: skip
 _PARAMETER: Final = re.compile(r"[?&]([^=&\s#]+)=([^&\s#]*)")
 _PAYLOADS: Final = frozenset(("payload", "will.payload"))
 
@@ -61,9 +63,11 @@ class Masker:
         return self._release(self.splitter.offset)
 
     def _release(self, settled: int) -> bytes:
+        suspicious = _is_suspicious(b"".join([unit.data for unit in self.units]))
         for unit in self.units:
-            for start, stop in self._secrets(unit):
-                self._cover(unit, start, stop)
+            if suspicious or unit.kind is not Kind.PACKET or self._is_judged(unit.first >> 4):
+                for start, stop in self._secrets(unit):
+                    self._cover(unit, start, stop)
         size = max(0, settled - self._base)
         released = bytes(self._raw[:size])
         del self._raw[:size]
@@ -95,10 +99,13 @@ class Masker:
             case _:
                 return secrets_in(unit.data.decode("latin-1"))
 
+    def _is_judged(self, kind: int) -> bool:
+        """Whether packets of a kind are read, whatever is in them."""
+        return kind in _CONFIDENTIAL or (kind == PacketType.PUBLISH and not self._payloads)
+
     def _in_packet(self, unit: Unit) -> Iterator[_Range]:
         kind = unit.first >> 4
-        is_publish = kind == PacketType.PUBLISH
-        if kind in _CONFIDENTIAL or (is_publish and not self._payloads) or _SUSPICIOUS.search(unit.data):
+        if self._is_judged(kind) or _is_suspicious(unit.data):
             for section in dissect(unit.data, unit.version):
                 for note in section.notes:
                     if note.secret:
@@ -115,11 +122,16 @@ class Masker:
     def _in_part(self, unit: Unit) -> Iterator[_Range]:
         """Of a packet that is cut off, or too long to be read as a whole."""
         kind = unit.first >> 4
-        if kind in _CONFIDENTIAL or (kind == PacketType.PUBLISH and not self._payloads):
+        if self._is_judged(kind):
             begins = unit.data[0] == unit.first and unit.kind is Kind.PACKET
             yield (_HARMLESS.get(PacketType(kind), 2) if begins else 0), len(unit.data)
         else:
             yield from secrets_in(unit.data.decode("latin-1"))
+
+
+def _is_suspicious(data: bytes) -> bool:
+    small = data.lower()
+    return any(word in small for word in _SUSPICIOUS)
 
 
 def _in_head(data: bytes) -> Iterator[_Range]:

@@ -174,3 +174,28 @@ def test_what_holds_no_secret_passes_as_it_is(packet: Packet, size: int) -> None
 def test_any_bytes_pass_with_their_length(data: bytes, size: int) -> None:
     for start in (b"", REQUEST, b"HTTP/1.1 403 No\r\n\r\n"):
         assert len(masked(start + data, size)) == len(start + data)
+
+
+@pytest.mark.parametrize(
+    ("text", "seen"),
+    [
+        ("access_token=abc", "access_token=***"),
+        ("Bearer abc", "Bearer ***"),
+        ("AccessKey=abc", "AccessKey=***"),
+        ("ws://a@h", "ws://***"),
+        ("wss://a@h", "wss://***"),
+        ("eyJabc.def", "**********"),
+    ],
+)
+def test_every_form_of_secret_is_found_in_a_payload(text: str, seen: str) -> None:
+    """From the first secret on; a quick look decides whether a packet is read at all, and must not miss any."""
+    assert packet_in(masked(REQUEST + binary(Publish("a", text.encode())))[len(REQUEST) :]) == Publish(
+        "a", seen.encode()
+    )
+
+
+@pytest.mark.parametrize("name", ["Authorization", "Cookie", "password", "passwd", "secret", "api-key", "access_key"])
+def test_every_name_of_a_secret_is_found_in_user_properties(name: str) -> None:
+    publish = Publish("a", properties={"user_property": [(name, "abc")]})
+    seen = packet_in(masked(REQUEST + binary(publish))[len(REQUEST) :])
+    assert seen == Publish("a", properties={"user_property": [(name, "***")]})
