@@ -6,11 +6,12 @@ from mqttws.client.dispatch import Counters
 from mqttws.client.inbox import Message, Messages
 from mqttws.client.opening import open_client
 from mqttws.client.options import Deadlines
-from mqttws.client.outgoing import PublishResult, Receipt
 from mqttws.client.providers import from_callable, from_connection_string, from_negotiate
+from mqttws.client.receipts import PublishResult, Receipt
 from mqttws.client.reconnect import Reconnect
 from mqttws.client.sqlite_store import SQLiteStore
 from mqttws.client.state import ClientEvent, ClientState, Connected, Disconnected, Ended
+from mqttws.client.window import Holder, Window
 from mqttws.transport import Proxy
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "Deadlines",
     "Disconnected",
     "Ended",
+    "Holder",
     "Message",
     "Messages",
     "Proxy",
@@ -30,6 +32,7 @@ __all__ = [
     "Receipt",
     "Reconnect",
     "SQLiteStore",
+    "Window",
     "from_callable",
     "from_connection_string",
     "from_negotiate",

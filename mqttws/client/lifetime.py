@@ -53,15 +53,16 @@ class Lifetime:
         self.committer = None if options.store is None else Committer(self.session, options.store)
         if self.committer is not None:
             outgoing.when_stored = self.committer.when_stored
-        self.lost: tuple[Publish, ...] = ()
         #: Whether any connection has been open: from then on CONNECT resumes.
         self.has_connected = False
         self._profile_name = profile
-        self._window_bytes = options.receive_maximum * options.maximum_packet_size
+        self.window_bytes = options.receive_maximum * options.maximum_packet_size
         self._failure: Failure | None = None
         self._unstored: StoreFailed | None = None
         self._wires: set[Wire] = set()
         self._supervising = trio.CancelScope(shield=True)
+        self._timekeeping = trio.CancelScope(shield=True)
+        self._resting = False
 
     @property
     def state(self) -> ClientState:
@@ -159,8 +160,6 @@ class Lifetime:
             self.options.client_id = wire.connection.client_id  # a Server that assigns one is asked for it again
 
     def _on_session_started(self, wire: Wire, event: SessionStarted) -> None:
-        if not self.has_connected:
-            self.lost = event.lost
         self._connected(wire, resumed=False, lost=event.lost)
 
     def _on_session_resumed(self, wire: Wire, event: SessionResumed) -> None:  # noqa: ARG002 - a handler's signature
@@ -170,7 +169,10 @@ class Lifetime:
         if self.ended:
             return
         now = trio.current_time()
+        if not self.has_connected:
+            self.nursery.start_soon(self._sheltered, self._timekeeping, self.outgoing.keep_time)
         self.has_connected = True
+        self._resting = False
         if self.state is not ClientState.CLOSING:
             self.watch.move(ClientState.OPEN)
         self.subscriptions.connected(wire.connection, now, resumed=resumed)
@@ -229,6 +231,7 @@ class Lifetime:
     async def leave(self, *, failed: bool) -> None:
         """Say goodbye, as far as there is anybody to say it to; ``failed`` so that the Will is published."""
         self._supervising.cancel()
+        self._timekeeping.cancel()
         for wire in self._wires:
             if failed and wire.connection.is_open and self.options.version == ProtocolVersion.V3_1_1:
                 wire.link.abort(trio.current_time(), GOING_AWAY)
@@ -262,11 +265,22 @@ class Lifetime:
         self._regulate()
 
     def _regulate(self) -> None:
-        """3.1.1 has no Receive Maximum: a consumer that is too slow is met by not reading on."""
-        if self.dispatcher.counters.held_bytes >= self._window_bytes:
-            self.pump.pause()
-        else:
+        """3.1.1 has no Receive Maximum: a consumer that is too slow is met by not reading on.
+
+        The Keep Alive rests meanwhile: PINGRESP may be there, only nobody looks.
+        """
+        full = self.dispatcher.counters.held_bytes >= self.window_bytes
+        if full is self._resting:
+            return
+        if not full:
+            self._resting = False
+            self.connection.resume(trio.current_time())
             self.pump.resume()
+        elif self.connection.is_open:
+            self._resting = True
+            self.connection.rest()
+            self.pump.pause()
+            self.pump.flush()  # the next ping may be nearer than the PINGRESP that was awaited
 
 
 _HANDLERS: Final[Mapping[type, Callable[[Lifetime, Wire, Any], None]]] = {

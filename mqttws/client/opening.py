@@ -13,7 +13,7 @@ from mqttws.client.access import AccessSource, UrlSource
 from mqttws.client.client import Client
 from mqttws.client.lifetime import Lifetime
 from mqttws.client.options import MIB, Deadlines, Options
-from mqttws.client.outgoing import Outgoing
+from mqttws.client.outgoing import Outgoing, WhenFull
 from mqttws.client.profiles import ProfileName
 from mqttws.client.reconnect import Reconnect
 from mqttws.client.state import ClientEvent, Watch
@@ -54,6 +54,8 @@ async def open_client(
     maximum_packet_size: int = MIB,
     send_queue: int = 1_000,
     send_queue_bytes: int = 16 * MIB,
+    when_full: WhenFull = "wait",
+    resend_qos2: bool = False,
     trace: Trace | None = None,
 ) -> AsyncIterator[Client]:
     """Connect to a Server, and disconnect when the block is left.
@@ -96,7 +98,16 @@ async def open_client(
         application has not consumed takes at most their product. 3.1.1 has no Receive Maximum; there the product is
         where the client stops reading.
     ``send_queue``, ``send_queue_bytes``
-        Bounds on QoS 1 and 2 messages published and not yet completed.
+        Bounds on messages published and not yet completed: QoS 1 and 2 until their exchange has ended, QoS 0 while
+        there is no connection.
+    ``when_full``
+        What ``publish`` does at these bounds: ``"wait"`` for room, ``"fail"`` with :class:`~mqttws.errors.QueueFull`,
+        or ``"drop_oldest_qos0"``: drop the oldest QoS 0 messages that wait (``client.dropped`` counts them), and wait
+        where there are none. ``publish_soon`` never waits.
+    ``resend_qos2``
+        What becomes of QoS 2 messages under way when the Server has lost the Session. False: they end in
+        :class:`~mqttws.errors.SessionLost`, since the Server may have taken them. True: they are sent again as new
+        messages, like those of QoS 1, and may arrive twice.
     ``trace``
         Records every byte of every connection, with secrets masked: a file that is written anew, a function that is
         called with each line, or a :class:`~mqttws.trace.Recorder`. ``mqttws trace`` reads it.
@@ -128,7 +139,8 @@ async def open_client(
         maximum_packet_size=maximum_packet_size,
         reconnect=reconnect,
     )
-    life = Lifetime(options, profile, Outgoing(send_queue, send_queue_bytes), Watch(on_event))
+    outgoing = Outgoing(send_queue, send_queue_bytes, when_full=when_full, resend_qos2=resend_qos2)
+    life = Lifetime(options, profile, outgoing, Watch(on_event))
     supervisor = Supervisor(life, AccessSource(url, options.deadlines.access))
     error: BaseException | None = None
     # The block's exception is kept out of the nursery, which would wrap it in a group, and raised again behind it. The

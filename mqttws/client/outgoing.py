@@ -23,7 +23,7 @@ from mqttws.errors import LocalProtocolError, MessageExpired, PublishRefused, Qu
 from mqttws.session import Connection, Delivered
 from mqttws.vocabulary import QoS
 
-__all__ = ["TAKEN", "Outgoing", "PublishResult", "Receipt", "WhenFull", "size_of"]
+__all__ = ["Outgoing", "WhenFull", "size_of"]
 
 logger = logging.getLogger("mqttws.client")
 
@@ -65,8 +65,8 @@ class Outgoing:
         self._loose: OrderedDict[Receipt, None] = OrderedDict()  # those of QoS 0
         self._loose_bytes = 0
         self._sent: dict[int, Receipt] = {}
-        #: How to have something done once the Session's changes so far are stored; at once where there is no store.
-        self.when_stored: Callable[[Callable[[], None]], None] = _at_once
+        #: How to have something done once the Session's changes so far are stored; None where there is no store.
+        self.when_stored: Callable[[Callable[[], None]], None] | None = None
         self._settling: dict[Receipt, None] = {}
         self._failed: deque[Receipt] = deque(maxlen=REMEMBERED)
         self._expiries: list[tuple[float, int, Receipt]] = []
@@ -268,6 +268,9 @@ class Outgoing:
 
     def _settle(self, receipt: Receipt, result: PublishResult | None = None, error: Failure | None = None) -> None:
         """Tell the outcome when it is stored: a process that ended before would send the message again."""
+        if self.when_stored is None:
+            self._end(receipt, result, error)
+            return
 
         def settled() -> None:
             if receipt in self._settling:
@@ -304,10 +307,6 @@ class Outgoing:
             if (failure := receipt.unseen_failure) is not None:
                 return failure.fresh()
         return None
-
-
-def _at_once(action: Callable[[], None]) -> None:
-    action()
 
 
 def _expired(receipt: Receipt) -> Failure:

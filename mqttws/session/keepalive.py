@@ -48,7 +48,8 @@ class KeepAlive:
             self._answer_by = now + self._ping_timeout
 
     def pinged(self, now: float) -> None:
-        """PINGREQ is on its way; PINGRESP is awaited."""
+        """PINGREQ is on its way; PINGRESP is awaited. The next one is not due before this one had time to leave."""
+        self._last_sent = now
         self._answer_by = min(self._answer_by, now + self._ping_timeout)
 
     def answered(self) -> None:

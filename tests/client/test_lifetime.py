@@ -379,16 +379,20 @@ async def test_an_exchange_goes_on_with_the_same_store(autojump_clock: MockClock
 
 
 @trio_test
-async def test_what_the_server_no_longer_knows_is_told_as_lost_and_sent_again(autojump_clock: MockClock) -> None:
+async def test_what_the_server_no_longer_knows_is_sent_again_at_qos_1_and_told_as_lost_at_qos_2(
+    autojump_clock: MockClock,
+) -> None:
     store = MemoryStore()
     async with open_pair(store=store, client_id="me") as (client, peer):
-        receipt = client.publish_soon("a", b"1", qos=1)
-        await peer.expect(Publish)
+        receipts = [client.publish_soon("a", b"%d" % qos, qos=qos) for qos in (1, 2)]
+        for _ in receipts:
+            await peer.expect(Publish)
         await peer.vanish()
-        with pytest.raises(ConnectionLost):
-            await receipt.wait()
+        for receipt in receipts:
+            with pytest.raises(ConnectionLost):
+                await receipt.wait()
     async with open_pair(ConnAck(False), store=store, client_id="me") as (client, peer):
-        assert [publish.payload for publish in client.lost] == [b"1"]
+        assert [(publish.payload, publish.packet_id) for publish in client.lost] == [(b"2", None)]
         again = await peer.expect(Publish)
         assert (again.payload, again.dup) == (b"1", False)
         await peer.acknowledge(again)

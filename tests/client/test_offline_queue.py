@@ -11,7 +11,8 @@ import trio.testing
 from trio.testing import MockClock, trio_test
 
 from mqttws.client.failure import Failure
-from mqttws.client.outgoing import Outgoing, PublishResult, Receipt, WhenFull, size_of
+from mqttws.client.outgoing import Outgoing, WhenFull, size_of
+from mqttws.client.receipts import PublishResult, Receipt
 from mqttws.codec import Publish, PubRec
 from mqttws.errors import ConnectionLost, LocalProtocolError, MessageExpired, PublishRefused, QueueFull, SessionLost
 from mqttws.vocabulary import QOS

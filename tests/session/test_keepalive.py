@@ -145,6 +145,16 @@ def test_while_the_owner_does_not_read_the_client_pings_on_and_gives_nobody_up()
     assert not pair.client.closed
 
 
+def test_a_ping_that_has_not_left_yet_is_not_followed_by_another() -> None:
+    pair = connected(100)
+    pair.client.rest()
+    pair.client.handle_deadline(75)
+    assert pair.client.next_deadline() == 150
+    pair.client.handle_deadline(75)
+    assert pair.client.data_to_send(80) == encode(PingReq())
+    assert pair.client.next_deadline() == 155
+
+
 def test_reading_again_the_client_gives_up_a_server_that_still_says_nothing() -> None:
     pair = connected(100)
     pair.client.handle_deadline(75)
