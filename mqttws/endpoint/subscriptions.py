@@ -10,7 +10,6 @@ from mqttws.endpoint.filters import FilterTree
 from mqttws.endpoint.service import Service
 from mqttws.endpoint.shares import Share
 from mqttws.endpoint.subscriber import Subscriber
-from mqttws.errors import LocalProtocolError
 from mqttws.topics import has_wildcard, is_shared, matches, shared_filter
 from mqttws.vocabulary import ProtocolVersion, ReasonCode
 from mqttws.webpubsub import Grants
@@ -56,16 +55,15 @@ class SubscriptionIndex(Generic[SessionT]):
             self._exact.setdefault(topic_filter, {})[key] = subscriber
 
     def discard(self, topic_filter: str, session: SessionT, *, shared: bool = False) -> None:
-        """Unsubscribe; it need not have been subscribed."""
+        """Unsubscribe; it need not have been subscribed, unless it is ``shared``."""
         if not shared:
             self._unset(topic_filter, session)
             return
-        share = self._shares.get(topic_filter)
-        if share is not None:
-            share.members.pop(session, None)
-            if not share.members:
-                del self._shares[topic_filter]
-                self._unset(shared_filter(topic_filter)[1], share)
+        share = self._shares[topic_filter]
+        del share.members[session]
+        if not share.members:
+            del self._shares[topic_filter]
+            self._unset(shared_filter(topic_filter)[1], share)
 
     def _unset(self, topic_filter: str, key: SessionT | Share[SessionT]) -> None:
         if has_wildcard(topic_filter):
@@ -146,11 +144,7 @@ def judge_filter(topic_filter: str, version: ProtocolVersion, service: Service) 
 def _judge_shared(topic_filter: str, service: Service) -> FilterRefused | None:
     if not service.shared_subscriptions:
         return _no_shares(service, v5=True)
-    try:
-        inner = shared_filter(topic_filter)[1]
-    except LocalProtocolError as error:
-        return FilterRefused(ReasonCode.TOPIC_FILTER_INVALID, str(error))
-    return _judge_wildcards(inner, service, v5=True)
+    return _judge_wildcards(shared_filter(topic_filter)[1], service, v5=True)  # well formed: the codec has looked
 
 
 def _no_shares(service: Service, *, v5: bool) -> FilterRefused:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mqttws.webpubsub import Grants, Pattern, Roles, check_group
+from mqttws.webpubsub import Grants, Pattern, Permission, Roles, check_group
 from mqttws.webpubsub.access import GROUP_NAME_LIMIT, LITERALS_LIMIT, PATTERN_LENGTH_LIMIT, PATTERNS_LIMIT
 
 
@@ -157,3 +157,34 @@ def test_ignored_roles_are_shown_escaped_and_short() -> None:
     (line,) = Grants.from_roles(["evil\r\nline" + "x" * 5000]).ignored
     assert line.isprintable()
     assert len(line) < 250
+
+
+def test_a_permission_is_granted_and_revoked_for_one_topic_or_for_all() -> None:
+    grants = Grants.from_roles(())
+    one = grants.granted(Permission.PUBLISH, "a")
+    assert (one.may_publish("a"), one.may_publish("b"), one.may_subscribe("a")) == (True, False, False)
+    everything = one.granted(Permission.SUBSCRIBE)
+    assert everything.allows(Permission.SUBSCRIBE)
+    assert everything.allows(Permission.SUBSCRIBE, "anything")
+    assert not everything.allows(Permission.PUBLISH)
+    assert not one.revoked(Permission.PUBLISH, "a").may_publish("a")
+    assert not everything.revoked(Permission.SUBSCRIBE).may_subscribe("a")
+    assert everything.revoked(Permission.SUBSCRIBE, "a").may_subscribe("a")
+    assert not grants.may_publish("a")
+
+
+def test_run_time_permissions_have_names_and_a_limit() -> None:
+    with pytest.raises(ValueError, match="white space"):
+        Grants.from_roles(()).granted(Permission.PUBLISH, " ")
+    full = Grants.from_roles(Roles.publish(*(f"t{number}" for number in range(LITERALS_LIMIT))))
+    assert full.granted(Permission.PUBLISH, "t0").may_publish("t0")
+    with pytest.raises(ValueError, match="more than 1000"):
+        full.granted(Permission.PUBLISH, "one more")
+
+
+def test_two_sets_of_roles_add_up() -> None:
+    one = Grants.from_roles((*Roles.publish("a"), *Roles.subscribe_matching("x.*")))
+    both = one.extended(Grants.from_roles((*Roles.publish("b"), *Roles.subscribe_matching("y.*"))))
+    assert [both.may_publish(topic) for topic in "abc"] == [True, True, False]
+    assert [both.may_subscribe(topic) for topic in ("x.1", "y.1", "z.1")] == [True, True, False]
+    assert not both.may_subscribe("x.1", literally=True)
