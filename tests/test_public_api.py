@@ -48,6 +48,7 @@ PUBLIC = [
     "Receipt",
     "Reconnect",
     "RemoteProtocolError",
+    "RenewalFailed",
     "RetainHandling",
     "SQLiteStore",
     "ServerDisconnected",

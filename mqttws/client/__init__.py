@@ -10,7 +10,7 @@ from mqttws.client.providers import from_callable, from_connection_string, from_
 from mqttws.client.receipts import PublishResult, Receipt
 from mqttws.client.reconnect import Reconnect
 from mqttws.client.sqlite_store import SQLiteStore
-from mqttws.client.state import ClientEvent, ClientState, Connected, Disconnected, Ended
+from mqttws.client.state import ClientEvent, ClientState, Connected, Disconnected, Ended, RenewalFailed
 from mqttws.client.window import Holder, Window
 from mqttws.transport import Proxy
 
@@ -31,6 +31,7 @@ __all__ = [
     "PublishResult",
     "Receipt",
     "Reconnect",
+    "RenewalFailed",
     "SQLiteStore",
     "Window",
     "from_callable",

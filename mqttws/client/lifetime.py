@@ -11,12 +11,12 @@ from mqttws.client.dispatch import Dispatcher
 from mqttws.client.failure import Failure
 from mqttws.client.options import Options
 from mqttws.client.outgoing import Outgoing
-from mqttws.client.policy import Verdict, verdict
 from mqttws.client.profiles import Profile, choose
 from mqttws.client.state import ClientState, Connected, Ended, Watch
 from mqttws.client.subscriptions import Subscriptions
 from mqttws.client.wire import Wire
 from mqttws.codec import ConnAck, Publish, SubAck, UnsubAck
+from mqttws.codec.properties import DisconnectProperties
 from mqttws.errors import ConnectionLost, StoreFailed
 from mqttws.link import Opened
 from mqttws.session import Closed, Connection, Delivered, SessionResumed, SessionStarted
@@ -193,11 +193,17 @@ class Lifetime:
     def _on_closed(self, wire: Wire, event: Closed) -> None:
         wire.fail(event.error)
         if wire.opened_at is not None and event.error is not None:
-            self.disconnected(event.error)
+            self.release(wire, event.error)
 
-    def disconnected(self, error: Exception | None) -> None:
-        """There is no connection any more; whether there will be another follows from what ended it."""
-        if error is not None and (self.options.reconnect is None or verdict(error) is Verdict.GIVE_UP):
+    def release(self, wire: Wire, error: Exception | None) -> None:
+        """A connection that was open is over; whether there will be another follows from what ended it.
+
+        None: by ourselves, in favour of the next one.
+        """
+        if wire.released:
+            return
+        wire.released = True
+        if error is not None and not self.options.goes_on_after(error):
             self.end(Failure(error))
         elif not self.ended:
             if self.state is ClientState.OPEN:
@@ -237,7 +243,7 @@ class Lifetime:
                 wire.link.abort(trio.current_time(), GOING_AWAY)
                 wire.pump.flush()
             else:
-                wire.close(ReasonCode.DISCONNECT_WITH_WILL_MESSAGE if failed else ReasonCode.NORMAL_DISCONNECTION)
+                wire.close(*self._farewell(failed))
         self.end(
             Failure(trio.ClosedResourceError("the client's block was left")),
             Failure(ConnectionLost("the client was left before the exchange had ended")),
@@ -252,6 +258,12 @@ class Lifetime:
                 await self.committer.commit()  # messages may have been consumed after the last write
             except StoreFailed as failure:
                 self._unstored = failure
+
+    def _farewell(self, failed: bool) -> tuple[int, DisconnectProperties | None]:
+        if failed:
+            return ReasonCode.DISCONNECT_WITH_WILL_MESSAGE, None
+        # A Session that was kept for reconnecting only, under an identifier that nobody else knows, ends with us.
+        return ReasonCode.NORMAL_DISCONNECTION, {"session_expiry_interval": 0} if self.options.forgets_session else None
 
     def raise_unseen_failure(self) -> None:
         """Raise that of the store, or of a message whose receipt nobody has waited for."""

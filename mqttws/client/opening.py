@@ -46,6 +46,8 @@ async def open_client(
     dial: Dial = transport.dial,
     proxy: ProxySetting = "environment",
     reconnect: Reconnect | None = Reconnect(),  # noqa: B008 - it is frozen
+    renew_before: float | None = None,
+    follow_redirects: bool = False,
     on_event: Callable[[ClientEvent], None] | None = None,
     deadlines: Deadlines | None = None,
     store: Store | None = None,
@@ -61,18 +63,23 @@ async def open_client(
     """Connect to a Server, and disconnect when the block is left.
 
     ``url``
-        ``ws://…`` or ``wss://…``, or a function that is awaited for one, or for an :class:`Access` with headers.
+        ``ws://…`` or ``wss://…``, or an :class:`Access` with headers; or a function that is awaited for one of these at
+        each attempt to connect.
     ``version``
         5 or 4 (3.1.1).
     ``client_id``
-        None: 20 random letters and digits. "": the Server assigns one.
+        None: 20 random letters and digits, the same for all connections of this client. "": the Server assigns one,
+        which is kept likewise.
     ``clean_start``
         None: True, or False with a ``store``. False without a store says that the client holds an empty Session: the
-        Server may resume its own, and ``client.session_present`` tells whether it did.
+        Server may resume its own, and ``client.session_present`` tells whether it did. It is about the first connection
+        only; each one after it resumes.
     ``session_expiry_interval``
-        Seconds for which the Server is asked to keep the Session after the connection. None: 30 with a ``store``, else
-        0. 3.1.1 has no such number: 0 means CleanSession 1, any other CleanSession 0; a clean start with a Session that
-        is kept connects twice there, once with CleanSession 1 to end the old Session.
+        Seconds for which the Server is asked to keep the Session after each connection. None: 30 for a client that
+        reconnects or has a ``store``, else 0; a Session that was kept for reconnecting alone, under a random
+        identifier, ends when the block is left. 3.1.1 has no such number: 0 means CleanSession 1, any other
+        CleanSession 0; a clean start with a Session that is kept connects twice there under an identifier of yours,
+        once with CleanSession 1 to end the old Session.
     ``keep_alive``
         Seconds; 0 turns it off. The Server may impose its own in 5.0.
     ``password``
@@ -90,6 +97,18 @@ async def open_client(
         ``dial`` of your own.
     ``store``
         Keeps exchanges at QoS 1 and 2: opened again with the same store and client id, they go on where they stopped.
+    ``reconnect``
+        How to come back when a connection ends: see :class:`Reconnect`. Publishing and streams wait meanwhile; what is
+        given up, and when, says :mod:`mqttws.client.policy`. None: the end of the connection is that of the client.
+    ``renew_before``
+        Move to a new connection so many seconds before the access expires, if ``url`` is a function and the expiry is
+        known. The new WebSocket is open before the old connection ends, and the Session goes on. None: not at all, the
+        Server cuts connections off or does not.
+    ``follow_redirects``
+        Whether to go where the Server sends us (Use another server, Server moved), credentials and all; never from
+        ``wss://`` to ``ws://``.
+    ``on_event``
+        Called with a :class:`~mqttws.client.state.ClientEvent` whenever a connection begins, ends or is given up.
     ``profile``
         ``"webpubsub"`` refuses before sending what Azure Web PubSub does not take, and publishes at QoS 1 by default;
         ``"mqtt"`` does neither; ``"auto"`` goes by the URL's path.
@@ -112,13 +131,14 @@ async def open_client(
         Records every byte of every connection, with secrets masked: a file that is written anew, a function that is
         called with each line, or a :class:`~mqttws.trace.Recorder`. ``mqttws trace`` reads it.
 
-    Entering raises :class:`ValueError` or :class:`~mqttws.errors.LocalProtocolError` for what cannot be sent,
-    :class:`~mqttws.errors.HandshakeRefused`, :class:`~mqttws.errors.ConnectRefused`,
-    :class:`~mqttws.errors.ConnectionLost` and whatever else the Server ends the connection with. Later the same errors
-    come out of every call that waits or is made after the end: nothing else ends the block. Left without an
-    exception, the block waits ``deadlines.linger`` seconds for exchanges under way, sends DISCONNECT 0x00, and then
-    raises the failure of a ``publish_soon`` whose receipt nobody has waited for. Left by an exception it sends
-    DISCONNECT 0x04 (3.1.1: closes without DISCONNECT), so that the Will is published, and raises that exception.
+    Entering raises at once what prevents the first connection, unless ``reconnect`` says otherwise: :class:`ValueError`
+    or :class:`~mqttws.errors.LocalProtocolError` for what cannot be sent, :class:`~mqttws.errors.HandshakeRefused`,
+    :class:`~mqttws.errors.ConnectRefused`, :class:`~mqttws.errors.ConnectionLost` and whatever else the Server ends the
+    connection with. Later the same errors come out of every call that waits or is made after the client's end: nothing
+    else ends the block. Left without an exception, the block waits ``deadlines.linger`` seconds for exchanges under
+    way, sends DISCONNECT 0x00, and then raises the failure of a ``publish_soon`` whose receipt nobody has waited for.
+    Left by an exception it sends DISCONNECT 0x04 (3.1.1: closes without DISCONNECT), so that the Will is published, and
+    raises that exception.
     """
     options = Options(
         version=ProtocolVersion(version),
@@ -138,6 +158,8 @@ async def open_client(
         receive_maximum=receive_maximum,
         maximum_packet_size=maximum_packet_size,
         reconnect=reconnect,
+        renew_before=renew_before,
+        follow_redirects=follow_redirects,
     )
     outgoing = Outgoing(send_queue, send_queue_bytes, when_full=when_full, resend_qos2=resend_qos2)
     life = Lifetime(options, profile, outgoing, Watch(on_event))

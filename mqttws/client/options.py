@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from typing import Final
 
+from mqttws.client.policy import Verdict, verdict
 from mqttws.client.profiles import Profile
 from mqttws.client.reconnect import Reconnect
 from mqttws.codec import Connect, Will, encode
@@ -87,10 +88,14 @@ class Options:
     receive_maximum: int
     maximum_packet_size: int
     reconnect: Reconnect | None = None
+    renew_before: float | None = None
+    follow_redirects: bool = False
     #: Gets to know every byte of every connection.
     recorder: Recorder | None = field(default=None, init=False, repr=False)
     #: Whether the client id was made here: nobody else can have a Session under it.
     unique: bool = field(default=False, init=False)
+    #: Whether the Session ends when the block is left: nobody can ask for it again.
+    forgets_session: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
         if not 1 <= self.receive_maximum <= 65_535:
@@ -113,6 +118,8 @@ class Options:
     def _settle_session(self) -> None:
         if self.session_expiry_interval is None:
             self.session_expiry_interval = KEPT_FOR if self.comes_back else 0
+            new = self.version == ProtocolVersion.V5
+            self.forgets_session = new and self.unique and self.store is None and bool(self.session_expiry_interval)
         elif not 0 <= self.session_expiry_interval <= 0xFFFF_FFFF:
             raise ValueError("session_expiry_interval is 0 to 4294967295 seconds")
         elif self.session_expiry_interval == 0 and self.store is not None:
@@ -123,6 +130,10 @@ class Options:
             self.clean_start = self.store is None
         if not self.clean_start and not self.client_id:
             raise ValueError("clean_start=False needs a client_id: only the Server knows one that it assigns")
+        if self.renew_before is not None and not (self.renew_before > 0 and self.keeps_session):
+            raise ValueError(
+                "renew_before is seconds above 0, and needs a session_expiry_interval: else it loses messages"
+            )
 
     @property
     def comes_back(self) -> bool:
@@ -133,6 +144,15 @@ class Options:
         if self.version == ProtocolVersion.V3_1_1 and not self.client_id:
             return False
         return self.store is not None or self.reconnect is not None
+
+    def goes_on_after(self, error: Exception) -> bool:
+        """Whether a client whose connection has ended like that may have another."""
+        return self.reconnect is not None and self.verdict(error) is not Verdict.GIVE_UP
+
+    def verdict(self, error: Exception) -> Verdict:
+        """What the policy says about a failure; where redirects are not followed, they are one."""
+        found = verdict(error)
+        return Verdict.GIVE_UP if found is Verdict.REDIRECT and not self.follow_redirects else found
 
     @property
     def keeps_session(self) -> bool:

@@ -67,8 +67,10 @@ class Backoff:
         self.attempts += 1
         return wait
 
-    def ended(self, opened_at: float, now: float) -> None:
-        """A connection has ended that was open since ``opened_at``."""
-        if now - opened_at >= self._settings.held:
+    def ended(self, opened_at: float, now: float) -> bool:
+        """A connection has ended that was open since ``opened_at``; whether it had held."""
+        held = now - opened_at >= self._settings.held
+        if held:
             self.attempts = 0
             self._since = None
+        return held

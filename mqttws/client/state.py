@@ -10,7 +10,16 @@ from typing import TypeAlias
 
 import trio
 
-__all__ = ["ClientEvent", "ClientState", "Connected", "Disconnected", "Ended", "StateChanges", "Watch"]
+__all__ = [
+    "ClientEvent",
+    "ClientState",
+    "Connected",
+    "Disconnected",
+    "Ended",
+    "RenewalFailed",
+    "StateChanges",
+    "Watch",
+]
 
 logger = logging.getLogger("mqttws.client")
 
@@ -58,6 +67,20 @@ class Disconnected:
 
 
 @dataclass(frozen=True, slots=True)
+class RenewalFailed:
+    """The move to a new connection before the access expires has failed; it is tried again in ``delay`` seconds.
+
+    The present connection goes on.
+    """
+
+    error: Exception
+    delay: float
+
+    def __str__(self) -> str:
+        return f"the access was not renewed: {self.error}; again in {self.delay:.1f} s"
+
+
+@dataclass(frozen=True, slots=True)
 class Ended:
     """The client has ended for good: by ``error``, or None because its block was left."""
 
@@ -68,7 +91,7 @@ class Ended:
 
 
 #: What an ``on_event`` hook is called with; ``str`` of it is a line for a log, without secrets.
-ClientEvent: TypeAlias = Connected | Disconnected | Ended
+ClientEvent: TypeAlias = Connected | Disconnected | RenewalFailed | Ended
 
 
 class Watch:

@@ -7,6 +7,7 @@ import trio
 from mqttws.client.access import Ticket
 from mqttws.client.options import Options
 from mqttws.codec import ConnAck, Connect
+from mqttws.codec.properties import DisconnectProperties
 from mqttws.errors import DialFailed, MqttError
 from mqttws.link import Link
 from mqttws.session import Closed, Connection, Session
@@ -34,17 +35,21 @@ class Wire:
         #: When CONNACK let us in; None before.
         self.opened_at: float | None = None
         self.error: Exception | None = None
+        #: Whether the queues have been told that this connection is over.
+        self.released = False
         #: Shields its two tasks from the caller's cancellation: somebody has to send the farewell.
         self.scope = trio.CancelScope(shield=True)
 
-    def connect(self, packet: Connect) -> None:
-        """Send CONNECT, as soon as the handshake lets it."""
+    def connect(self, packet: Connect, session: Session | None = None) -> None:
+        """Send CONNECT, as soon as the handshake lets it; from now on this connection works on the Session."""
+        if session is not None:
+            self.connection.attach(session)
         self.link.send(packet, trio.current_time())
         self.pump.flush()
 
-    def close(self, reason_code: int = 0) -> None:
+    def close(self, reason_code: int = 0, properties: DisconnectProperties | None = None) -> None:
         """Send the farewell, if it has come to anything; the tasks end by themselves then."""
-        self.link.close(trio.current_time(), reason_code)
+        self.link.close(trio.current_time(), reason_code, properties)
         self.pump.flush()
 
     def fail(self, error: Exception | None) -> None:
@@ -55,20 +60,16 @@ class Wire:
         self.settled.set()
 
 
-async def dial_wire(
-    options: Options, ticket: Ticket, session: Session | None, committer: Committer | None = None
-) -> Wire:
+async def dial_wire(options: Options, ticket: Ticket, committer: Committer | None = None) -> Wire:
     """Dial, and put a link on the stream that goes as far as the WebSocket by itself once its pump runs.
 
-    ``session`` is the one that the Client holds, and ``committer`` takes its changes to the store. Raises
-    :class:`~mqttws.errors.ConnectionLost`, and for headers that HTTP forbids
-    :class:`~mqttws.errors.LocalProtocolError`. The caller starts the pump's ``write`` without waiting for anything
-    before: only that closes the stream.
+    ``committer`` takes the changes of the Session to the store. Raises :class:`~mqttws.errors.ConnectionLost`, and for
+    headers that HTTP forbids :class:`~mqttws.errors.LocalProtocolError`. The caller starts the pump's ``write`` without
+    waiting for anything before: only that closes the stream.
     """
     deadlines, address = options.deadlines, ticket.address
     connection = Connection(
         Role.CLIENT,
-        session=session,
         maximum_packet_size=options.maximum_packet_size,
         connect_timeout=deadlines.connack,
         ping_timeout=deadlines.ping,
@@ -94,7 +95,7 @@ async def dial_wire(
 
 async def wipe(options: Options, ticket: Ticket, connect: Connect) -> None:
     """End a Session of before: 3.1.1 does that by connecting with CleanSession 1 [3.1.1: MQTT-3.1.2-6]."""
-    wire = await dial_wire(options, ticket, None)
+    wire = await dial_wire(options, ticket)
     wire.connect(connect)
     pump = wire.pump
     error: MqttError | None = None
