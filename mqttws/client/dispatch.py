@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from mqttws.client.failure import Failure
 from mqttws.client.inbox import Message, Messages
@@ -25,7 +25,7 @@ _Route: TypeAlias = str | tuple[str, tuple[int, ...]]
 class Acknowledging(Protocol):
     """Whoever sends acknowledgements."""
 
-    def __call__(self, publish: Publish, reason_code: int = 0, /) -> None:
+    def __call__(self, publish: Publish, reason_code: int = 0, properties: Mapping[str, Any] | None = None, /) -> None:
         """Every stream that got this QoS 1 or 2 message is done with it."""
 
 
@@ -176,7 +176,7 @@ class Dispatcher:
             if message.serial > self._lost_until:
                 self.counters.held -= 1
             self.counters.held_bytes -= len(message.payload)
-            self._acknowledge(message.packet, message.reason_code)
+            self._acknowledge(message.packet, message.reason_code, message.answer)
 
     def open(self, stream: Messages) -> None:
         """A stream begins; it gets what has waited for it."""

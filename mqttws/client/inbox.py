@@ -17,7 +17,8 @@ from typing import Any, Literal, TypeAlias, get_args
 import trio
 
 from mqttws.client.failure import Failure
-from mqttws.codec import Publish
+from mqttws.codec import PubAck, Publish, Unsubscribe, encode
+from mqttws.codec.properties import AckProperties, UnsubscribeProperties
 from mqttws.errors import LocalProtocolError, StreamOverflow
 from mqttws.vocabulary import REASON_CODES, PacketType, QoS, Role
 
@@ -53,6 +54,7 @@ class Message:
     serial: int = field(default=0, repr=False, compare=False)
     #: What PUBACK or PUBREC will say.
     reason_code: int = field(default=0, repr=False, compare=False)
+    answer: AckProperties | None = field(default=None, repr=False, compare=False)
 
 
 class Messages:
@@ -88,6 +90,10 @@ class Messages:
         self.on_receipt = acknowledge == "received"
         #: What SUBACK granted, in the order of the filters; empty for a stream without SUBSCRIBE.
         self.reason_codes: tuple[int, ...] = ()
+        #: The properties of the SUBACK, if it had any: of several, those of the one for the first filter.
+        self.properties: Mapping[str, Any] = {}
+        #: What UNSUBSCRIBE says to 5.0 when the block is left; see :attr:`farewell`.
+        self._farewell: UnsubscribeProperties = {}
         #: The serial number of the last message that came before the stream was opened.
         self.opened_at = 0
         #: QoS 0 messages that found the buffer full.
@@ -182,13 +188,27 @@ class Messages:
         for message in handed:
             self._consumed(message)
 
-    def acknowledge(self, message: Message, reason_code: int = 0) -> None:
+    @property
+    def farewell(self) -> UnsubscribeProperties:
+        """Properties for the UNSUBSCRIBE with which the block is left; only 5.0 has any.
+
+        Setting it raises :class:`~mqttws.errors.LocalProtocolError` for what does not belong there.
+        """
+        return self._farewell
+
+    @farewell.setter
+    def farewell(self, properties: UnsubscribeProperties) -> None:
+        encode(Unsubscribe(1, ["a"], properties))
+        self._farewell = properties
+
+    def acknowledge(self, message: Message, reason_code: int = 0, properties: AckProperties | None = None) -> None:
         """Be done with a message that a ``"manual"`` stream has handed out; once for each, in any order.
 
         The Server hears of it when the messages that came before are acknowledged as well. A ``reason_code`` of 0x80
-        or above refuses the message, as far as 5.0 can say so; 3.1.1 cannot. At QoS 0 there is nothing to acknowledge.
-        Raises :class:`ValueError` for a message that is not in hand, also after the block was left: it then waits for
-        another stream.
+        or above refuses the message, as far as 5.0 can say so; 3.1.1 cannot, and has no ``properties``. Of the streams
+        that got a message the one with the worst code is heard. At QoS 0 there is nothing to acknowledge. Raises
+        :class:`ValueError` for a message that is not in hand, also after the block was left: it then waits for another
+        stream.
         """
         if not message.qos:
             return
@@ -196,8 +216,12 @@ class Messages:
             raise ValueError("this stream acknowledges by itself")
         if reason_code not in REASON_CODES[PacketType.PUBACK][Role.CLIENT]:
             raise LocalProtocolError(f"PUBACK and PUBREC have no reason code 0x{reason_code:02X}")
+        if properties:
+            encode(PubAck(1, reason_code, properties))
         if self._unacknowledged.pop(id(message), None) is None:
             raise ValueError("the message is not in hand: not of this stream, or acknowledged before")
+        if reason_code > message.reason_code or (message.answer is None and reason_code == message.reason_code):
+            message.answer = properties
         message.reason_code = max(message.reason_code, reason_code)
         self._consumed(message)
 

@@ -271,8 +271,8 @@ class Lifetime:
         if error is not None:
             raise error
 
-    def _acknowledge(self, publish: Publish, reason_code: int = 0) -> None:
-        self.connection.acknowledge(publish, reason_code)
+    def _acknowledge(self, publish: Publish, reason_code: int = 0, properties: Mapping[str, Any] | None = None) -> None:
+        self.connection.acknowledge(publish, reason_code, properties)
         self.pump.flush()
         self._regulate()
 

@@ -17,7 +17,7 @@ from mqttws.client.dispatch import Dispatcher
 from mqttws.client.failure import Failure
 from mqttws.client.inbox import Messages
 from mqttws.codec import SubAck, Subscribe, Subscription, UnsubAck, Unsubscribe, encode
-from mqttws.codec.properties import SubscribeProperties
+from mqttws.codec.properties import SubscribeProperties, UnsubscribeProperties
 from mqttws.errors import LocalProtocolError, SubscribeRefused, name_of
 from mqttws.session import Connection
 from mqttws.vocabulary import ProtocolVersion
@@ -162,6 +162,8 @@ class Subscriptions:
             await request.wait()
         pairs = list(zip(stream.topic_filters, requests, strict=True))
         stream.reason_codes = tuple(request.reason_codes[topic_filter] for topic_filter, request in pairs)
+        if (first := requests[0].answer) is not None:
+            stream.properties = first.properties
         if max(stream.reason_codes) < 0x80:
             return
         refusing = next(request for topic_filter, request in pairs if request.reason_codes[topic_filter] >= 0x80)
@@ -186,14 +188,27 @@ class Subscriptions:
                 if wanted.request.sent or wanted.granted is not None:
                     known_to_server.append(topic_filter)
         if known_to_server and connection.is_open:
-            self._unsubscribe(known_to_server, connection, now)
+            self._unsubscribe(known_to_server, connection, now, stream.farewell)
         else:
             self._owed |= dict.fromkeys(known_to_server)
             self._unasked = [request for request in self._unasked if self._is_current(request)]
         return tuple(given_up)
 
-    def _unsubscribe(self, topic_filters: Sequence[str], connection: Connection, now: float) -> None:
-        sent = connection.send(Unsubscribe(0, list(topic_filters)), now)
+    def _unsubscribe(
+        self,
+        topic_filters: Sequence[str],
+        connection: Connection,
+        now: float,
+        properties: UnsubscribeProperties | None = None,
+    ) -> None:
+        farewell = Unsubscribe(0, list(topic_filters))
+        if properties and connection.version is ProtocolVersion.V5:
+            try:
+                sent = connection.send(Unsubscribe(0, farewell.topic_filters, properties), now)
+            except LocalProtocolError:  # too large with them
+                sent = connection.send(farewell, now)
+        else:
+            sent = connection.send(farewell, now)
         assert isinstance(sent, Unsubscribe)
         self._farewells[sent.packet_id] = tuple(topic_filters)
 
@@ -234,7 +249,8 @@ class Subscriptions:
         topic_filters = self._farewells.pop(packet.packet_id)
         for topic_filter, code in zip(topic_filters, packet.reason_codes, strict=False):  # 3.1.1 has no codes
             if code >= 0x80:
-                logger.warning("UNSUBSCRIBE of %r refused: %s", topic_filter, name_of(code))
+                said = f" {dict(packet.properties)!r:.300}" if packet.properties else ""
+                logger.warning("UNSUBSCRIBE of %r refused: %s%s", topic_filter, name_of(code), said)
 
     # -- connections that come and go ---------------------------------------------------------------------------------
 

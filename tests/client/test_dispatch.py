@@ -28,7 +28,7 @@ class Desk:
         self.dispatcher = Dispatcher(self.acknowledge)
         self.counters = self.dispatcher.counters
 
-    def acknowledge(self, publish: Publish, reason_code: int = 0) -> None:
+    def acknowledge(self, publish: Publish, reason_code: int = 0, properties: object = None) -> None:
         self.acknowledged.append(publish.payload)
         if reason_code:
             self.refused.append((publish.payload, reason_code))
