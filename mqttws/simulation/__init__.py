@@ -8,13 +8,13 @@ whatever you do with them in virtual time.
 """
 
 from mqttws.simulation.campaign import Found, Report, run_campaign
-from mqttws.simulation.draw import draw
+from mqttws.simulation.drawing import draw
 from mqttws.simulation.faults import Direction, Fault, Kind, WirePlan
 from mqttws.simulation.invariants import Facts, Finding
 from mqttws.simulation.ledger import Delivery, Entry, Ledger, Outcome
-from mqttws.simulation.minimise import minimise
+from mqttws.simulation.minimising import minimise
 from mqttws.simulation.network import Line, Network
-from mqttws.simulation.play import Result, play
+from mqttws.simulation.playing import Result, play
 from mqttws.simulation.running import can_repeat, run_repeatably
 from mqttws.simulation.schedule import Ending, Planned, Restart, Schedule, Strike
 from mqttws.simulation.server import SimulatedServer

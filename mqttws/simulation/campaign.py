@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from typing import Final
 from weakref import WeakSet
 
-from mqttws.simulation.draw import draw
+from mqttws.simulation.drawing import draw
 from mqttws.simulation.invariants import Finding
 from mqttws.simulation.ledger import Outcome
-from mqttws.simulation.minimise import minimise
-from mqttws.simulation.play import Result, play
+from mqttws.simulation.minimising import minimise
+from mqttws.simulation.playing import Result, play
 from mqttws.simulation.schedule import Schedule
 from mqttws.simulation.wire import Wire
 

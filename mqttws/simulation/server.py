@@ -36,6 +36,7 @@ class SimulatedServer:
         self._stop = trio.Event()
         self._stopped = trio.Event()
         self._start = trio.Event()
+        self._up = trio.Event()
         self.endpoint = self._new_endpoint()
         self.url = self.endpoint.client_access_url(HUB, roles=Roles.everything())
 
@@ -76,6 +77,7 @@ class SimulatedServer:
             async with trio.open_nursery() as nursery:
                 self._stop, self._stopped, self._start = trio.Event(), trio.Event(), trio.Event()
                 self._nursery = nursery
+                self._up.set()
                 nursery.start_soon(self.endpoint.keep_time)
                 task_status.started()
                 task_status = trio.TASK_STATUS_IGNORED
@@ -100,7 +102,7 @@ class SimulatedServer:
             self._wires.pop(wire, None)
 
     async def restart(self, ending: Ending, *, down: float, keeps: bool) -> None:
-        """Go down, and come back ``down`` seconds later; with ``keeps`` every Session is still there."""
+        """Go down, and come back ``down`` seconds later; with ``keeps`` every Session is still there then."""
         if ending is Ending.GOODBYE:
             await self.endpoint.shut_down()
         kind = {Ending.RESET: Kind.RESET, Ending.VANISH: Kind.VANISH}.get(ending)
@@ -112,7 +114,9 @@ class SimulatedServer:
         await trio.sleep(down)
         if not keeps:
             self.endpoint = self._new_endpoint()
+        self._up = trio.Event()
         self._start.set()
+        await self._up.wait()
 
 
 class _SessionLog(Log):
