@@ -86,12 +86,12 @@ class Body:
         )
         self._pos = stop
 
-    def _secret(self, stop: int, visible: int, value: Any, field: str, depth: int) -> None:
+    def _secret(self, stop: int, visible: int, value: Any, field: str, depth: int, *, meaning: str = "masked") -> None:
         """The same for bytes that are a secret from ``visible`` on."""
         start = self._pos
         data, text = self._packet[start:visible], shown(value).replace(f"'{REDACTED}'", REDACTED)
         self.notes.append(
-            Note(self._offset + start, stop - start, data, field, value, text, "masked", depth, secret=True)
+            Note(self._offset + start, stop - start, data, field, value, text, meaning, depth, secret=True)
         )
         self._pos = stop
 
@@ -112,7 +112,7 @@ class Body:
             return True
         found = _read(field.wire_type, self._packet, self._pos, self._here)
         if found is None:
-            return self._cut_off(name, self._end)
+            return self._cut_off(name, self._end, secret=field.secret)
         start = self._pos
         self._value(name, found, secret=field.secret)
         self._bits(field, index, start)
@@ -135,11 +135,16 @@ class Body:
             self._note(self._pos, name, meaning="missing")
         return True
 
-    def _cut_off(self, name: str, limit: int, depth: int = 0) -> bool:
+    def _cut_off(self, name: str, limit: int, depth: int = 0, *, secret: bool = False) -> bool:
         """A field that does not fit; True if only the rest of the packet has not come yet."""
         stop = min(limit, self._here)
         cut = stop < limit
-        self._note(stop, name, meaning="cut off" if cut else "runs past the end", depth=depth)
+        meaning = "cut off" if cut else "runs past the end"
+        if secret and not self._show:
+            # Up to its length, which is two bytes, and its identifier if it is a property.
+            self._secret(stop, min(self._pos + 2 + depth, stop), None, name, depth, meaning=f"masked, {meaning}")
+        else:
+            self._note(stop, name, meaning=meaning, depth=depth)
         if cut and not depth:
             self.to_come.append(f"the rest of {name}")
         return cut
@@ -218,7 +223,7 @@ class Body:
             name += f"[{counts[row.name]}]"
         found = _read(row.wire_type, self._packet, self._pos + 1, stop)
         if found is None:
-            return self._cut_off(name, limit, 1)
+            return self._cut_off(name, limit, 1, secret=row.name in _SECRET_PROPERTIES)
         self._value(name, found, depth=1, secret=row.name in _SECRET_PROPERTIES)
         return True
 

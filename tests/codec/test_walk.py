@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from mqttws.codec import Connect, Packet, PacketNotes, Publish, RemoteProtocolError, Will, decode, dissect, encode
+from mqttws.codec import Auth, Connect, Packet, PacketNotes, Publish, RemoteProtocolError, Will, decode, dissect, encode
 from mqttws.conformance import vectors
 from mqttws.notes import Note
 from mqttws.redaction import REDACTED
@@ -222,6 +222,34 @@ def test_passwords_authentication_data_and_tokens_are_masked() -> None:
     (section,) = dissect(data, show_secrets=True)
     assert not any(note.secret for note in section.notes)
     assert note_of(section, "password").value == b"hunter2"
+
+
+@pytest.mark.parametrize("show", [False, True])
+@pytest.mark.parametrize(
+    ("data", "field", "visible", "meaning"),
+    [
+        (encode(Connect(password=b"hunter2"))[:-1], "password", b"\0\7", "cut off"),
+        (encode(Connect(password=b"hunter2"))[:-8], "password", b"\0", "cut off"),
+        (encode(Connect(password=b"hunter2")).replace(b"\7h", b"\x08h"), "password", b"\0\x08", "runs past the end"),
+        (
+            encode(Auth(properties={"authentication_method": "m", "authentication_data": b"hunter2"}))[:-1],
+            "properties.authentication_data",
+            b"\x16\0\7",
+            "cut off",
+        ),
+    ],
+)
+def test_a_secret_that_does_not_fit_is_masked_too(
+    data: bytes, field: str, visible: bytes, meaning: str, show: bool
+) -> None:
+    (section,) = dissect(data, show_secrets=show)
+    cover(section)
+    note = note_of(section, field)
+    if show:
+        assert (note.data, note.meaning, note.secret) == (data[note.offset :], meaning, False)
+    else:
+        assert (note.data, note.meaning, note.secret) == (visible, f"masked, {meaning}", True)
+        assert b"unter" not in b"".join(row.data for row in section.notes)
 
 
 def test_a_payload_is_shown_up_to_the_token_in_it() -> None:
