@@ -78,8 +78,18 @@ def job(**options: object) -> Job:
     [
         ([life("got 0 0"), life("got 0 1", "got 1 0")], {}, []),
         ([life("got 0 0")], {}, ["[1] were lost"]),
-        ([life("got 0 0")], {"acknowledge": "received", "buffer": 1}, []),
-        ([life("got 1 0")], {"acknowledge": "received", "buffer": 0}, ["1 messages were lost by one death"]),
+        ([life("taken 1", "got 0 0", "taken 2", "killed")], {"acknowledge": "received", "buffer": 1}, []),
+        (
+            [life("taken 1", "got 0 0", "taken 2", "killed")],
+            {"acknowledge": "received", "buffer": 0},
+            ["1 messages were lost by one death"],
+        ),
+        (
+            [life("taken 1", "got 0 0", "killed")],
+            {"acknowledge": "received"},
+            ["1 messages were lost, and no death accounts for more than 0"],
+        ),
+        ([life("taken 1", "got 0 0")], {"acknowledge": "received", "buffer": 1}, []),
         (
             [life("got 0 0"), life("got 0 0", "got 1 0")],
             {},
