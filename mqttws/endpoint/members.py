@@ -58,7 +58,7 @@ class Visitor(ABC):
 
     ``session`` is None before it has become a member and after the end. ``dismissed`` says that the hub has ended the
     connection, so that whatever it still brings counts for nothing; what a client sent before *its* end counts.
-    ``connection_id`` is the service's *physical connection id*.
+    ``connection_id`` is the service's *physical connection id*, ``subprotocol`` the one of the WebSocket.
     """
 
     admission: Admission
@@ -67,6 +67,7 @@ class Visitor(ABC):
     client_id: str | None = None
     dismissed: bool = False
     connection_id: str = field(default_factory=new_id)
+    subprotocol: str | None = "mqtt"
 
     @abstractmethod
     def dismiss(self, now: float, code: ReasonCode, text: str = "") -> None:

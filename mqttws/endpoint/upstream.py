@@ -54,7 +54,8 @@ class ConnectRequest:
 class Granted:
     """The client may come in. What is None stays as the token has it; it counts for a new session only.
 
-    ``user_properties`` go into CONNACK, also of a resumed session. ``state`` is stored with the member.
+    ``user_properties`` go into CONNACK, also of a resumed session. ``state`` is stored with the member. ``subprotocol``
+    is for clients of other protocols: the one to answer their handshake with.
     """
 
     user_id: str | None = None
@@ -62,12 +63,14 @@ class Granted:
     groups: Sequence[str] = ()
     user_properties: Sequence[tuple[str, str]] = ()
     state: str | None = None
+    subprotocol: str | None = None
 
 
 @dataclass(slots=True, frozen=True)
 class Denied:
     """The client may not come in. ``code`` is one of CONNACK in the client's version; settings decide for None and for
     one that is not valid there. ``reason`` and ``user_properties`` reach 5.0 clients only; the log gets the reason.
+    For a client of another protocol ``code`` is the HTTP status with which its handshake ends.
     """
 
     code: int | None = None
