@@ -16,7 +16,7 @@ from mqttws.codec import PacketNotes, dissect
 from mqttws.notes import Paint, Section, render
 from mqttws.trace import Chunk, Direction, Happening, TracedConnection
 from mqttws.trace.reading import Ways
-from mqttws.trace.splitting import Kind, Unit
+from mqttws.trace.units import Kind, Unit
 from mqttws.vocabulary import Role
 from mqttws.websocket.dissection import FrameNotes, HeadNotes, dissect_frames
 from mqttws.websocket.http_head import dissect_head

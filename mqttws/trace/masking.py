@@ -14,7 +14,8 @@ from urllib.parse import unquote
 from mqttws.codec import dissect
 from mqttws.notes import Note
 from mqttws.redaction import is_secret_name, secrets_in
-from mqttws.trace.splitting import Kind, Splitter, Unit
+from mqttws.trace.splitting import Splitter
+from mqttws.trace.units import Kind, Unit
 from mqttws.vocabulary import PacketType
 from mqttws.websocket import mask
 

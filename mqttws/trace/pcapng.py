@@ -17,7 +17,7 @@ from typing import Final, Literal, TypeAlias
 
 from mqttws.trace.reading import Chunk, TracedConnection, Ways
 from mqttws.trace.recorder import Direction
-from mqttws.trace.splitting import Kind, Unit
+from mqttws.trace.units import Kind, Unit
 from mqttws.vocabulary import Role
 
 __all__ = ["LAYERS", "LUA", "Layer", "pcapng"]

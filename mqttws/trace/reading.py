@@ -9,7 +9,8 @@ from datetime import datetime
 from typing import Any, Final
 
 from mqttws.trace.recorder import FORMAT, Direction
-from mqttws.trace.splitting import Splitter, Unit
+from mqttws.trace.splitting import Splitter
+from mqttws.trace.units import Unit
 from mqttws.vocabulary import PacketType, ProtocolVersion, Role
 
 __all__ = ["BadTrace", "Chunk", "Happening", "TracedConnection", "Ways", "read_trace"]

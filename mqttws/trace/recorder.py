@@ -25,7 +25,8 @@ from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 from mqttws.redaction import redact
 from mqttws.trace.masking import Masker
-from mqttws.trace.splitting import Kind, Splitter
+from mqttws.trace.splitting import Splitter
+from mqttws.trace.units import Kind
 from mqttws.vocabulary import PACKET_TYPES, PacketType, Role
 
 __all__ = ["FORMAT", "Direction", "Recorder", "Recording"]

@@ -21,7 +21,7 @@ from mqttws.link import Link, LinkEvent
 from mqttws.session import Connection, Session
 from mqttws.trace.reading import Happening, TracedConnection, Ways
 from mqttws.trace.recorder import Direction
-from mqttws.trace.splitting import Kind, Unit
+from mqttws.trace.units import Kind, Unit
 from mqttws.vocabulary import PacketType, Role
 
 __all__ = ["Outcome", "Skipped", "replay_into_codec", "replay_into_connection"]

@@ -6,18 +6,14 @@ key they were masked, so that whoever finds a secret in a packet can cover it on
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterator
-from dataclasses import dataclass
-from enum import Enum, auto
 from typing import Final
 
-from mqttws.codec.dispatch import read_header
-from mqttws.errors import MalformedPacket
-from mqttws.vocabulary import PacketType, ProtocolVersion
+from mqttws.trace.packet_stream import PacketStream
+from mqttws.trace.units import Kind, Span, Unit
+from mqttws.vocabulary import ProtocolVersion
 from mqttws.websocket import mask
 
-__all__ = ["Kind", "Span", "Splitter", "Unit"]
+__all__ = ["HOLD", "Splitter"]
 
 #: Bytes of an HTTP head; what is longer is no head of ours.
 _LONGEST_HEAD: Final = 65_536
@@ -26,64 +22,6 @@ HOLD: Final = 65_536
 _CONTINUATION, _BINARY, _CONTROL = 0, 2, 8
 #: Bytes of the length that follows, by the length in the second byte.
 _WIDTHS: Final = {126: 2, 127: 8}
-#: From Protocol Name to level, as far as it tells the version.
-_V3_1_1: Final = b"\0\4MQTT\4"
-
-
-class Kind(Enum):
-    """What a unit is."""
-
-    HEAD = auto()
-    """An HTTP request or response up to its empty line."""
-    BODY = auto()
-    """A part of what follows the head of a refusal."""
-    CONTROL = auto()
-    """The payload of a close, ping or pong frame."""
-    TEXT = auto()
-    """A part of a text message."""
-    PACKET = auto()
-    """A Control Packet."""
-    PART = auto()
-    """A part of a Control Packet that is too long to be held."""
-    UNKNOWN = auto()
-    """Bytes that fit nowhere."""
-    FRAME = auto()
-    """Not content but its wrapping: a frame has ended. ``data`` is empty, ``spans`` cover its header and payload."""
-
-
-@dataclass(slots=True)
-class Span:
-    """``size`` bytes from ``start`` on, counted from the first byte of the direction; ``key`` unmasks the first one."""
-
-    start: int
-    size: int
-    key: bytes = b""
-
-
-@dataclass(slots=True)
-class Unit:
-    """A piece of content, unmasked, and where it was on the wire.
-
-    ``first`` is the first byte of the packet that it is or belongs to, or of the frame. ``finished`` is false for what
-    the direction's end has cut off.
-    """
-
-    kind: Kind
-    data: bytes
-    spans: list[Span]
-    first: int = 0
-    version: ProtocolVersion = ProtocolVersion.V5
-    finished: bool = True
-
-    @property
-    def start(self) -> int:
-        """Where it begins on the wire."""
-        return self.spans[0].start
-
-    @property
-    def stop(self) -> int:
-        """Behind its last byte on the wire."""
-        return self.spans[-1].start + self.spans[-1].size
 
 
 class Splitter:
@@ -104,7 +42,7 @@ class Splitter:
         self._unfinished = False  # and goes on in another frame
         #: Where the first frame has ended, of those that the last bytes completed, behind which reading may begin.
         self.step: int | None = None
-        self._packets = _Packets(ProtocolVersion(version), hold)
+        self._packets = PacketStream(ProtocolVersion(version), hold)
 
     @property
     def version(self) -> ProtocolVersion:
@@ -287,98 +225,3 @@ class _Frame:
         """The content of a control frame."""
         span = Span(self.payload, len(payload), self.key)
         return Unit(Kind.CONTROL, payload, [span], self.first, finished=finished)
-
-
-# -- packets ----------------------------------------------------------------------------------------------------------
-
-
-class _Packets:
-    """The stream of Control Packets that binary messages carry, whatever their borders."""
-
-    def __init__(self, version: ProtocolVersion, hold: int) -> None:
-        self.version = version
-        self._hold = hold
-        self._buffer = bytearray()
-        self._spans: deque[Span] = deque()
-        self._passing = 0  # bytes of a long packet still to come
-        self._first: int | None = None  # its first byte
-        self._lost = False
-
-    @property
-    def began(self) -> int | None:
-        """Where the first byte that is held was on the wire, None if none is."""
-        return self._spans[0].start if self._spans else None
-
-    @property
-    def in_step(self) -> bool:
-        """Whether the next byte begins a packet."""
-        return not (self._buffer or self._passing or self._lost)
-
-    def feed(self, data: bytes, span: Span) -> Iterator[Unit]:
-        """What is complete with these bytes."""
-        self._buffer += data
-        self._spans.append(span)
-        position = 0
-        while position < len(self._buffer):
-            size = self._next_size(position)
-            if size == 0:
-                break
-            yield self._cut(position, size)
-            position += size
-        del self._buffer[:position]
-
-    def _next_size(self, position: int) -> int:
-        """How many bytes may be given out as one unit; 0 to wait for more."""
-        here = len(self._buffer) - position
-        if self._lost:
-            return here
-        if self._passing:
-            return min(self._passing, here)
-        try:
-            header = read_header(bytes(self._buffer[position : position + 5]), 0)
-        except MalformedPacket:
-            self._lost = True
-            return here
-        size = 0 if header is None else sum(header)
-        if size > max(self._hold, here):
-            self._passing = size
-            return here
-        return size if size <= here else 0
-
-    def _cut(self, position: int, size: int) -> Unit:
-        data = bytes(self._buffer[position : position + size])
-        kind = Kind.UNKNOWN if self._lost else Kind.PART if self._passing else Kind.PACKET
-        if self._first is None:  # not the second part of anything
-            self._first = data[0]
-            if kind is not Kind.UNKNOWN and data[0] >> 4 == PacketType.CONNECT:
-                self.version = ProtocolVersion.V3_1_1 if _V3_1_1 in data[2:12] else ProtocolVersion.V5
-        unit = Unit(kind, data, _cut_spans(self._spans, size), self._first, self.version)
-        self._passing = max(0, self._passing - size)
-        if not self._passing:
-            self._first = None
-        return unit
-
-    def end(self) -> list[Unit]:
-        """A packet that is cut off."""
-        if not self._buffer:
-            return []
-        unit = Unit(Kind.PACKET, bytes(self._buffer), list(self._spans), self._buffer[0], self.version, finished=False)
-        self._buffer.clear()
-        self._spans.clear()
-        return [unit]
-
-
-def _cut_spans(spans: deque[Span], size: int) -> list[Span]:
-    """Take the spans of the next ``size`` bytes off the front."""
-    taken = []
-    while size:
-        span = spans[0]
-        if span.size <= size:
-            taken.append(spans.popleft())
-            size -= span.size
-        else:
-            turn = size % 4
-            taken.append(Span(span.start, size, span.key))
-            spans[0] = Span(span.start + size, span.size - size, span.key[turn:] + span.key[:turn])
-            size = 0
-    return taken

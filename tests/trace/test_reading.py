@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from mqttws.codec import PingReq, Publish, encode
 from mqttws.trace import BadTrace, Chunk, Happening, read_trace
 from mqttws.trace.reading import Ways
-from mqttws.trace.splitting import Kind
+from mqttws.trace.units import Kind
 from mqttws.vocabulary import Role
 from tests.trace.wires import REQUEST, SWITCH, WALL, binary, connect, conversation, only, traced
 

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mqttws.codec import PingReq, Publish, encode
-from mqttws.trace.splitting import HOLD, Kind, Splitter, Unit
+from mqttws.trace.splitting import HOLD, Splitter
+from mqttws.trace.units import Kind, Unit
 from mqttws.vocabulary import ProtocolVersion
 from mqttws.websocket import mask
 from tests.trace.wires import REQUEST, SWITCH, binary, connect, pieces
