@@ -14,7 +14,8 @@ KEY = b"abcd"
 
 def fed(stream: PacketStream, *contents: bytes) -> list[Unit]:
     """Each content is that of a masked frame with a header of six bytes."""
-    units, offset = [], 0
+    units: list[Unit] = []
+    offset = 0
     for content in contents:
         units += stream.feed(content, Span(offset + 6, len(content), KEY))
         offset += 6 + len(content)
