@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mqttws.client import (
         Access,
+        Authenticator,
         Client,
         ClientEvent,
         ClientState,
@@ -37,10 +38,12 @@ if TYPE_CHECKING:
     from mqttws.errors import (
         AccessExpired,
         AccessFailed,
+        AuthenticationFailed,
         CertificateRefused,
         ConnectionLost,
         ConnectRefused,
         DialFailed,
+        EventFailed,
         HandshakeRefused,
         HostNotFound,
         LocalProtocolError,
@@ -73,6 +76,7 @@ __version__ = "0.1.0"
 _ROOMS = {
     "client": (
         "Access",
+        "Authenticator",
         "Client",
         "ClientEvent",
         "ClientState",
@@ -98,10 +102,12 @@ _ROOMS = {
     "errors": (
         "AccessExpired",
         "AccessFailed",
+        "AuthenticationFailed",
         "CertificateRefused",
         "ConnectRefused",
         "ConnectionLost",
         "DialFailed",
+        "EventFailed",
         "HandshakeRefused",
         "HostNotFound",
         "LocalProtocolError",
@@ -134,6 +140,8 @@ __all__ = [
     "Access",
     "AccessExpired",
     "AccessFailed",
+    "AuthenticationFailed",
+    "Authenticator",
     "CertificateRefused",
     "Client",
     "ClientEvent",
@@ -145,6 +153,7 @@ __all__ = [
     "DialFailed",
     "Disconnected",
     "Ended",
+    "EventFailed",
     "HandshakeRefused",
     "HostNotFound",
     "LocalProtocolError",

@@ -34,7 +34,7 @@ __all__ = ["Progress", "connected", "connected_to"]
 _LINGER: Final = Deadlines().linger
 
 #: CONNECT properties that the client takes as arguments, since they need more of it than a value in a packet.
-_ARGUMENTS: Final = ("session_expiry_interval", "receive_maximum", "maximum_packet_size")
+_ARGUMENTS: Final = ("session_expiry_interval", "receive_maximum", "maximum_packet_size", "topic_alias_maximum")
 
 
 class Progress:

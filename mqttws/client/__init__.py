@@ -1,6 +1,7 @@
 """The trio client: :func:`open_client` and what it hands out."""
 
 from mqttws.client.access import Access
+from mqttws.client.authentication import Authenticator
 from mqttws.client.client import Client
 from mqttws.client.dispatch import Counters
 from mqttws.client.inbox import Message, Messages
@@ -16,6 +17,7 @@ from mqttws.transport import Proxy
 
 __all__ = [
     "Access",
+    "Authenticator",
     "Client",
     "ClientEvent",
     "ClientState",

@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
+from mqttws.client.asking import Asking
 from mqttws.client.dispatch import Counters
-from mqttws.client.lifetime import Lifetime
-from mqttws.client.publishing import Publishing
 from mqttws.client.state import ClientState, StateChanges
-from mqttws.client.subscribing import Subscribing
 from mqttws.client.window import Window
-from mqttws.codec import ConnAck, Publish
+from mqttws.codec import ConnAck, Disconnect, Publish, encode
+from mqttws.codec.properties import DisconnectProperties
+from mqttws.errors import LocalProtocolError
 from mqttws.session import Limits
 from mqttws.vocabulary import ProtocolVersion
 
 __all__ = ["Client"]
 
 
-class Client(Publishing, Subscribing):
+class Client(Asking):
     """An open connection to a Server; made by :func:`open_client`.
 
     All its calls may be cancelled at any point: what was sent stays sent, its exchange goes on by itself.
     """
-
-    def __init__(self, life: Lifetime) -> None:
-        Publishing.__init__(self, life)
-        Subscribing.__init__(self, life)
 
     @property
     def state(self) -> ClientState:
@@ -103,6 +99,40 @@ class Client(Publishing, Subscribing):
             life.window_bytes,
             life.dispatcher.holders(),
         )
+
+    @property
+    def farewell(self) -> DisconnectProperties:
+        """Properties for the DISCONNECT with which the block is left; only 5.0 has any.
+
+        Setting it raises :class:`~mqttws.errors.LocalProtocolError` for what does not belong there, such as a Session
+        Expiry Interval for a Session that was to end with the connection.
+        """
+        return self._life.farewell
+
+    @farewell.setter
+    def farewell(self, properties: DisconnectProperties) -> None:
+        encode(Disconnect(0, properties))
+        if properties.get("session_expiry_interval") and not self._life.options.session_expiry_interval:
+            raise LocalProtocolError("a Session whose expiry was 0 at CONNECT cannot be kept by DISCONNECT")
+        self._life.farewell = properties
+
+    async def reauthenticate(self) -> None:
+        """Authenticate again on the open connection (5.0: 4.12.1); returns when Server and authenticator are content.
+
+        While there is no connection it waits for one, which authenticates by itself. Where the authenticator has
+        nothing to begin with, it raises :class:`~mqttws.errors.AuthenticationFailed` and nothing was said; any later
+        failure ends the client, and is raised here as everywhere. Cancelled, the exchange goes on by itself.
+        """
+        life = self._life
+        life.check_open()
+        conversation = life.wire.conversation
+        if conversation is None:
+            raise LocalProtocolError("a client without an authenticator has nothing to authenticate again with")
+        if life.state is ClientState.RECONNECTING:
+            await life.watch.wait_for(ClientState.OPEN)
+            life.check_open()
+        else:
+            await conversation.repeat()
 
     def __repr__(self) -> str:
         return f"<Client {self.client_id!r} {self.state.value}>"

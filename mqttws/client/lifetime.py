@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import trio
 
+from mqttws.client.authentication import Conversation
 from mqttws.client.dispatch import Dispatcher
 from mqttws.client.failure import Failure
 from mqttws.client.options import Options
@@ -15,9 +16,9 @@ from mqttws.client.profiles import Profile, choose
 from mqttws.client.state import ClientState, Connected, Ended, Watch
 from mqttws.client.subscriptions import Subscriptions
 from mqttws.client.wire import Wire
-from mqttws.codec import ConnAck, Publish, SubAck, UnsubAck
+from mqttws.codec import Auth, ConnAck, Publish, SubAck, UnsubAck
 from mqttws.codec.properties import DisconnectProperties
-from mqttws.errors import ConnectionLost, StoreFailed
+from mqttws.errors import AuthenticationFailed, ConnectionLost, StoreFailed
 from mqttws.link import Opened
 from mqttws.session import Closed, Connection, Delivered, SessionResumed, SessionStarted
 from mqttws.transport import Committer, Pump
@@ -49,6 +50,8 @@ class Lifetime:
         self.dispatcher = Dispatcher(self._acknowledge)
         self.subscriptions = Subscriptions(self.dispatcher)
         self.profile: Profile = choose(profile, None)
+        #: What DISCONNECT says besides its Reason Code.
+        self.farewell: DisconnectProperties = {}
         self.session = options.held_session()
         self.committer = None if options.store is None else Committer(self.session, options.store)
         if self.committer is not None:
@@ -116,6 +119,8 @@ class Lifetime:
                 async with trio.open_nursery() as nursery:
                     nursery.start_soon(wire.pump.write)
                     nursery.start_soon(self._read, wire)
+                    if wire.conversation is not None:
+                        nursery.start_soon(self._converse, wire, wire.conversation)
         finally:
             self._wires.discard(wire)
             wire.fail(None)
@@ -136,6 +141,8 @@ class Lifetime:
                     if dispatcher.crowded:
                         await self._let_consumers_catch_up()
                 elif (handler := _HANDLERS.get(type(event))) is not None:
+                    if type(event) is ConnAck and not await self._trusts(wire, event):
+                        break
                     handler(self, wire, event)
             if wire.opened_at is not None:
                 self.outgoing.send_more(wire.connection, trio.current_time())
@@ -148,6 +155,34 @@ class Lifetime:
             await trio.lowlevel.checkpoint()
             await trio.lowlevel.checkpoint()
             self.dispatcher.catch_up()
+
+    async def _converse(self, wire: Wire, conversation: Conversation) -> None:
+        try:
+            await conversation.run(wire.connection, wire.pump.flush)
+        except AuthenticationFailed as error:
+            self._turn_away(wire, error)
+
+    async def _trusts(self, wire: Wire, packet: ConnAck) -> bool:
+        """Whether our authenticator accepts the Server that accepts us, before anybody else hears of it."""
+        if wire.conversation is None or packet.reason_code != 0:
+            return True
+        try:
+            await wire.conversation.finish(packet)
+        except AuthenticationFailed as error:
+            self._turn_away(wire, error)
+            return False
+        return True
+
+    def _turn_away(self, wire: Wire, error: AuthenticationFailed) -> None:
+        """Authentication has failed on our side [MQTT-4.12.1-2]."""
+        wire.fail(error)
+        wire.close(ReasonCode.UNSPECIFIED_ERROR)
+        if wire.opened_at is not None:
+            self.release(wire, error)
+
+    def _on_auth(self, wire: Wire, event: Auth) -> None:
+        assert wire.conversation is not None  # CONNECT has named a method
+        wire.conversation.hear(event)
 
     def _on_opened(self, wire: Wire, event: Opened) -> None:  # noqa: ARG002 - a handler's signature
         wire.accepted.set()
@@ -259,11 +294,12 @@ class Lifetime:
             except StoreFailed as failure:
                 self._unstored = failure
 
-    def _farewell(self, failed: bool) -> tuple[int, DisconnectProperties | None]:
+    def _farewell(self, failed: bool) -> tuple[int, DisconnectProperties]:
         if failed:
-            return ReasonCode.DISCONNECT_WITH_WILL_MESSAGE, None
+            return ReasonCode.DISCONNECT_WITH_WILL_MESSAGE, self.farewell
         # A Session that was kept for reconnecting only, under an identifier that nobody else knows, ends with us.
-        return ReasonCode.NORMAL_DISCONNECTION, {"session_expiry_interval": 0} if self.options.forgets_session else None
+        said: DisconnectProperties = {"session_expiry_interval": 0} if self.options.forgets_session else {}
+        return ReasonCode.NORMAL_DISCONNECTION, said | self.farewell
 
     def raise_unseen_failure(self) -> None:
         """Raise that of the store, or of a message whose receipt nobody has waited for."""
@@ -297,6 +333,7 @@ class Lifetime:
 
 _HANDLERS: Final[Mapping[type, Callable[[Lifetime, Wire, Any], None]]] = {
     Opened: Lifetime._on_opened,
+    Auth: Lifetime._on_auth,
     ConnAck: Lifetime._on_connack,
     Delivered: Lifetime._on_delivered,
     SessionStarted: Lifetime._on_session_started,

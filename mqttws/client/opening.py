@@ -10,6 +10,7 @@ import trio
 
 from mqttws import transport
 from mqttws.client.access import AccessSource, UrlSource
+from mqttws.client.authentication import Authenticator
 from mqttws.client.client import Client
 from mqttws.client.lifetime import Lifetime
 from mqttws.client.options import MIB, Deadlines, Options
@@ -54,6 +55,9 @@ async def open_client(
     profile: ProfileName = "auto",
     receive_maximum: int = 100,
     maximum_packet_size: int = MIB,
+    topic_aliases: bool = False,
+    topic_alias_maximum: int = 0,
+    authenticator: Authenticator | None = None,
     send_queue: int = 1_000,
     send_queue_bytes: int = 16 * MIB,
     when_full: WhenFull = "wait",
@@ -116,6 +120,13 @@ async def open_client(
         How many QoS 1 and 2 messages the Server may send without an acknowledgement, and bytes of each packet: what the
         application has not consumed takes at most their product. 3.1.1 has no Receive Maximum; there the product is
         where the client stops reading.
+    ``topic_aliases``
+        Leave out Topic Names that the Server knows already on this connection, as far as its Topic Alias Maximum goes.
+        Saves bytes, and costs some microseconds a message.
+    ``topic_alias_maximum``
+        How many aliases the Server may use on its side; names are kept for so many.
+    ``authenticator``
+        Takes part in enhanced authentication at each CONNECT, and at :meth:`Client.reauthenticate`; 5.0 only.
     ``send_queue``, ``send_queue_bytes``
         Bounds on messages published and not yet completed: QoS 1 and 2 until their exchange has ended, QoS 0 while
         there is no connection.
@@ -157,6 +168,9 @@ async def open_client(
         store=store,
         receive_maximum=receive_maximum,
         maximum_packet_size=maximum_packet_size,
+        topic_aliases=topic_aliases,
+        topic_alias_maximum=topic_alias_maximum,
+        authenticator=authenticator,
         reconnect=reconnect,
         renew_before=renew_before,
         follow_redirects=follow_redirects,
@@ -170,7 +184,9 @@ async def open_client(
     async with open_trace(trace) as options.recorder, trio.open_nursery() as nursery:
         try:
             await supervisor.open(nursery)
-            yield Client(life)
+            client = Client(life)
+            yield client
+            await client._hang_up()
             await life.finish()
         except BaseException as raised:  # noqa: BLE001 - raised again below
             error = raised

@@ -7,13 +7,14 @@ import ssl
 import string
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
-from typing import Final
+from typing import Final, cast
 
+from mqttws.client.authentication import Authenticator, Conversation
 from mqttws.client.policy import Verdict, verdict
 from mqttws.client.profiles import Profile
 from mqttws.client.reconnect import Reconnect
 from mqttws.codec import Connect, Will, encode
-from mqttws.codec.properties import ConnectProperties
+from mqttws.codec.properties import AuthProperties, ConnectProperties
 from mqttws.session import DurableStore, Session, Store
 from mqttws.trace import Recorder
 from mqttws.transport import Dial
@@ -33,8 +34,9 @@ _NOT_IN_PROPERTIES: Final = {
     "session_expiry_interval": "pass it as session_expiry_interval",
     "receive_maximum": "pass it as receive_maximum",
     "maximum_packet_size": "pass it as maximum_packet_size",
-    "authentication_method": "the client takes no part in enhanced authentication",
-    "authentication_data": "the client takes no part in enhanced authentication",
+    "topic_alias_maximum": "pass it as topic_alias_maximum",
+    "authentication_method": "pass an authenticator",
+    "authentication_data": "pass an authenticator",
 }
 
 
@@ -87,6 +89,9 @@ class Options:
     store: Store | None
     receive_maximum: int
     maximum_packet_size: int
+    topic_aliases: bool = False
+    topic_alias_maximum: int = 0
+    authenticator: Authenticator | None = field(default=None, repr=False)
     reconnect: Reconnect | None = None
     renew_before: float | None = None
     follow_redirects: bool = False
@@ -100,6 +105,10 @@ class Options:
     def __post_init__(self) -> None:
         if not 1 <= self.receive_maximum <= 65_535:
             raise ValueError(f"receive_maximum is 1 to 65535, not {self.receive_maximum}")
+        if not 0 <= self.topic_alias_maximum <= 65_535:
+            raise ValueError(f"topic_alias_maximum is 0 to 65535, not {self.topic_alias_maximum}")
+        if self.authenticator is not None and self.version != ProtocolVersion.V5:
+            raise ValueError("an authenticator needs version 5: 3.1.1 knows no enhanced authentication")
         for name, advice in _NOT_IN_PROPERTIES.items():
             if name in (self.properties or {}):
                 raise ValueError(f"{name} does not belong into properties: {advice}")
@@ -173,11 +182,19 @@ class Options:
         old = self.version == ProtocolVersion.V3_1_1
         return old and bool(self.clean_start) and self.keeps_session and not self.unique
 
-    def connect_packet(self, profile: Profile, *, wiping: bool = False, resuming: bool = False) -> Connect:
+    def connect_packet(
+        self,
+        profile: Profile,
+        *,
+        wiping: bool = False,
+        resuming: bool = False,
+        authentication: AuthProperties | None = None,
+    ) -> Connect:
         """The CONNECT, checked as far as it can be checked here.
 
         With ``wiping`` the short one that only ends an old 3.1.1 Session; no Will may come of it. With ``resuming`` one
-        that goes on with the Session of the connection before, whatever was asked of the first. Raises
+        that goes on with the Session of the connection before, whatever was asked of the first. ``authentication`` is
+        what the :meth:`conversation` begins with. Raises
         :class:`~mqttws.errors.LocalProtocolError` for what MQTT or the profile forbids.
         """
         properties: ConnectProperties = {}
@@ -187,7 +204,14 @@ class Options:
                 "receive_maximum": self.receive_maximum,
                 "maximum_packet_size": self.maximum_packet_size,
             }
+            if self.topic_alias_maximum:
+                properties["topic_alias_maximum"] = self.topic_alias_maximum
         properties |= self.properties or {}
+        if authentication:
+            users = [*properties.get("user_property", ()), *authentication.get("user_property", ())]
+            properties |= cast("ConnectProperties", authentication)  # a Reason String is refused by the encoder
+            if users:
+                properties["user_property"] = users
         assert self.client_id is not None  # settled above
         # 3.1.1 says both with one flag, CleanSession: where to start, and whether to keep it.
         new = self.version == ProtocolVersion.V5
@@ -206,6 +230,12 @@ class Options:
         profile.check_connect(packet)
         encode(packet)
         return packet
+
+    def conversation(self) -> Conversation | None:
+        """The exchange of AUTH on a new connection; None without an authenticator."""
+        if self.authenticator is None:
+            return None
+        return Conversation(self.authenticator, self.deadlines.connack)
 
     def held_session(self) -> Session:
         """The Session that lives as long as the client: empty, or what the store has of one.

@@ -37,6 +37,10 @@ class Profile:
     def check_filter(self, topic_filter: str) -> None:
         """Raise :class:`LocalProtocolError` where the service would refuse this Topic Filter."""
 
+    def check_events(self) -> None:
+        """Raise :class:`LocalProtocolError` unless the service has user events."""
+        raise LocalProtocolError("only Web PubSub has user events; the profile of this connection is plain MQTT")
+
 
 _CLIENT_ID: Final = re.compile(limits.client_id_rule())
 #: No header of a PUBLISH is longer than this; below it the size need not be counted.
@@ -94,6 +98,9 @@ class WebPubSubProfile(Profile):
         if has_wildcard(topic_filter):
             raise _refusal("there are no wildcard subscriptions", ReasonCode.WILDCARD_SUBSCRIPTIONS_NOT_SUPPORTED)
         _check_topic(topic_filter)
+
+    def check_events(self) -> None:
+        """There are."""
 
 
 def _size(packet: Publish, version: ProtocolVersion) -> int:

@@ -15,6 +15,8 @@ from mqttws.client.policy import Verdict, retry_after
 from mqttws.client.reconnect import Backoff, Reconnect
 from mqttws.client.state import Disconnected, RenewalFailed
 from mqttws.client.wire import Wire, dial_wire, wipe
+from mqttws.codec.properties import AuthProperties
+from mqttws.errors import AuthenticationFailed
 from mqttws.vocabulary import ReasonCode
 
 __all__ = ["Supervisor"]
@@ -133,13 +135,22 @@ class Supervisor:
             await wipe(options, ticket, options.connect_packet(profile, wiping=True))
             self._wiped = True
         wire = await dial_wire(options, ticket, life.committer)
+        wire.conversation = options.conversation()
         life.start(wire)
         return wire
 
     async def _greet(self, wire: Wire, ticket: Ticket) -> None:
         """Send CONNECT, and return when CONNACK has accepted us; raises what ended the wire before."""
         life = self._life
-        wire.connect(life.options.connect_packet(life.profile, resuming=life.has_connected), life.session)
+        said: AuthProperties = {}
+        if wire.conversation is not None:
+            try:
+                said = await wire.conversation.begin()
+            except AuthenticationFailed:
+                wire.close()
+                raise
+        packet = life.options.connect_packet(life.profile, resuming=life.has_connected, authentication=said)
+        wire.connect(packet, life.session)
         await wire.settled.wait()
         if wire.error is not None:
             # Nobody else may use the Session before this connection has let go of it.

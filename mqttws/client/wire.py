@@ -5,6 +5,7 @@ from __future__ import annotations
 import trio
 
 from mqttws.client.access import Ticket
+from mqttws.client.authentication import Conversation
 from mqttws.client.options import Options
 from mqttws.codec import ConnAck, Connect
 from mqttws.codec.properties import DisconnectProperties
@@ -35,6 +36,8 @@ class Wire:
         #: When CONNACK let us in; None before.
         self.opened_at: float | None = None
         self.error: Exception | None = None
+        #: What is said with AUTH, None where the client has no authenticator.
+        self.conversation: Conversation | None = None
         #: Whether the queues have been told that this connection is over.
         self.released = False
         #: Shields its two tasks from the caller's cancellation: somebody has to send the farewell.
@@ -58,6 +61,8 @@ class Wire:
             self.error = error
         self.accepted.set()
         self.settled.set()
+        if self.conversation is not None:
+            self.conversation.end(self.error)
 
 
 async def dial_wire(options: Options, ticket: Ticket, committer: Committer | None = None) -> Wire:
@@ -73,6 +78,7 @@ async def dial_wire(options: Options, ticket: Ticket, committer: Committer | Non
         maximum_packet_size=options.maximum_packet_size,
         connect_timeout=deadlines.connack,
         ping_timeout=deadlines.ping,
+        topic_aliases=options.topic_aliases,
     )
     link = Link.client(
         connection,

@@ -137,7 +137,10 @@ def test_the_packet_that_wipes_has_clean_session_and_no_will() -> None:
         ({"properties": {"receive_maximum": 1}}, "pass it as receive_maximum"),
         ({"properties": {"session_expiry_interval": 1}}, "pass it as session_expiry_interval"),
         ({"properties": {"maximum_packet_size": 1}}, "pass it as maximum_packet_size"),
-        ({"properties": {"authentication_method": "x"}}, "takes no part in enhanced authentication"),
+        ({"properties": {"authentication_method": "x"}}, "pass an authenticator"),
+        ({"properties": {"topic_alias_maximum": 1}}, "pass it as topic_alias_maximum"),
+        ({"topic_alias_maximum": 65_536}, "topic_alias_maximum is 0 to 65535, not 65536"),
+        ({"topic_alias_maximum": -1}, "topic_alias_maximum"),
     ],
 )
 def test_what_makes_no_sense_is_refused(arguments: dict[str, Any], words: str) -> None:

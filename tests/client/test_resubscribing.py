@@ -27,7 +27,7 @@ class Desk:
         self.subscriptions = Subscriptions(self.dispatcher)
         self.line = Line(version)
 
-    def acknowledge(self, publish: Publish, reason_code: int = 0) -> None:
+    def acknowledge(self, publish: Publish, reason_code: int = 0, properties: object = None) -> None:
         raise AssertionError(f"no message has come, {publish} with {reason_code} neither")
 
     def enter(
