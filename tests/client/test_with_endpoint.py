@@ -181,3 +181,23 @@ async def test_over_tls() -> None:
             async with open_client(url, ssl_context=ours) as client, client.subscribe("a") as messages:
                 await client.publish("a", bytes(300_000))
                 assert len((await anext(messages)).payload) == 300_000
+
+
+@trio_test
+async def test_a_request_goes_to_another_client_and_its_response_comes_back() -> None:
+    async with endpoint_and_url() as (_, url), open_client(url) as service, open_client(url) as client:
+
+        async def respond() -> None:
+            async with service.subscribe("service") as messages:
+                ready.set()
+                async for message in messages:
+                    said: Any = {"correlation_data": message.properties["correlation_data"]}
+                    await service.publish(message.properties["response_topic"], message.payload[::-1], properties=said)
+
+        async with trio.open_nursery() as nursery:
+            ready = trio.Event()
+            nursery.start_soon(respond)
+            await ready.wait()
+            for word in ("stressed", "drawer"):
+                assert (await client.request("service", word)).payload == word[::-1].encode()
+            nursery.cancel_scope.cancel()
