@@ -25,13 +25,15 @@ _CONTROL: Final = re.compile(r"[^ -~]")
 class Log:
     """Writes lines to ``write``; with None it does nothing, at the cost of a call.
 
-    A line reads ``Event: message name=value …``. Fields that are None are left out.
+    A line reads ``Event: message name=value …``. Fields that are None are left out. A ``write`` that raises (a full
+    disk, a closed pipe) loses its line and nothing else; ``failures`` counts them.
     """
 
-    __slots__ = ("_write",)
+    __slots__ = ("_write", "failures")
 
     def __init__(self, write: Callable[[str], None] | None = None) -> None:
         self._write = write
+        self.failures = 0
 
     def __call__(self, event: str, message: str = "", **fields: object) -> None:
         """Write one line. ``event`` is our own word; ``message`` and the fields may hold anything but secrets."""
@@ -39,7 +41,10 @@ class Log:
             return
         parts = [f"{event}: {_escaped(message)}" if message else event]
         parts += [f"{name}={_shown(value)}" for name, value in fields.items() if value is not None]
-        self._write(" ".join(parts))
+        try:
+            self._write(" ".join(parts))
+        except Exception:  # noqa: BLE001 - the log is not worth a client's connection, and there is no log to say so
+            self.failures += 1
 
 
 def _escaped(text: str) -> str:

@@ -287,12 +287,20 @@ def _strange_header() -> TokenRefused:
 
 def _json_object(payload: bytes) -> dict[str, Any]:
     try:
-        claims = json.loads(payload)
+        claims = json.loads(payload, object_pairs_hook=_unique)
     except (ValueError, RecursionError):
         claims = None
     if not isinstance(claims, dict):
         raise TokenRefused(TokenFault.MALFORMED, "the access token's payload is no JSON object")
     return claims
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON; two values of one name, which others may read differently, are none (RFC 7519, 4)."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a name comes twice")
+    return found
 
 
 def _check_times(claims: Mapping[str, Any], now: float, leeway: float) -> float:

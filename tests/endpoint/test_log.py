@@ -47,3 +47,18 @@ def test_any_text_makes_one_line_of_printable_ascii(message: str, value: str) ->
 def test_long_text_is_cut() -> None:
     (line,) = lines_of("E", "m" * 10_000, value="v" * 10_000)
     assert len(line) < 2 * FIELD_LIMIT + 30
+
+
+def test_a_writer_that_raises_loses_its_line_and_nothing_else() -> None:
+    lines: list[str] = []
+
+    def write(line: str) -> None:
+        if "bad" in line:
+            raise OSError("disk full")
+        lines.append(line)
+
+    log = Log(write)
+    for event in ("bad", "good", "bad"):
+        log(event)
+    assert lines == ["good"]
+    assert log.failures == 2

@@ -164,6 +164,8 @@ def test_a_giant_token_is_not_even_looked_at() -> None:
         signed(b"[]"),
         signed(b"[" * 4000),
         signed(b'{"exp": ' + b"9" * 5000 + b"}"),
+        signed(b'{"aud": "%b", "exp": 1800000060, "aud": "x"}' % AUDIENCE.encode()),
+        signed(b'{"aud": "%b", "exp": 1, "exp": 1800000060}' % AUDIENCE.encode()),
     ],
 )
 def test_what_is_no_json_web_token_is_malformed(token: str) -> None:
