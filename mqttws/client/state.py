@@ -38,6 +38,10 @@ class ClientState(Enum):
     CLOSED = "closed"
 
 
+def _words(error: Exception) -> str:
+    return str(error) or type(error).__name__
+
+
 @dataclass(frozen=True, slots=True)
 class Connected:
     """CONNACK has accepted the client; ``session_present`` is whether the Server resumed its Session."""
@@ -63,7 +67,7 @@ class Disconnected:
     def __str__(self) -> str:
         if self.error is None:
             return "moving to a new connection"
-        return f"disconnected: {self.error}; attempt {self.attempt} in {self.delay:.1f} s"
+        return f"disconnected: {_words(self.error)}; attempt {self.attempt} in {self.delay:.1f} s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +81,7 @@ class RenewalFailed:
     delay: float
 
     def __str__(self) -> str:
-        return f"the access was not renewed: {self.error}; again in {self.delay:.1f} s"
+        return f"the access was not renewed: {_words(self.error)}; again in {self.delay:.1f} s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +91,7 @@ class Ended:
     error: Exception | None
 
     def __str__(self) -> str:
-        return "the client was left" if self.error is None else f"given up: {self.error}"
+        return "the client was left" if self.error is None else f"given up: {_words(self.error)}"
 
 
 #: What an ``on_event`` hook is called with; ``str`` of it is a line for a log, without secrets.

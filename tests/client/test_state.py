@@ -90,6 +90,7 @@ EVENTS: list[tuple[ClientEvent, str]] = [
     (Disconnected(None, 0, 0.0), "moving to a new connection"),
     (RenewalFailed(ConnectionLost("cut"), 3.0), "the access was not renewed: cut; again in 3.0 s"),
     (Ended(ConnectionLost("cut")), "given up: cut"),
+    (Ended(ZeroDivisionError()), "given up: ZeroDivisionError"),
     (Ended(None), "the client was left"),
 ]
 

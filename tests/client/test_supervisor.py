@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
 
@@ -15,7 +13,6 @@ from trio.testing import MockClock, trio_test
 from mqttws.client import (
     Access,
     Client,
-    ClientEvent,
     ClientState,
     Connected,
     Disconnected,
@@ -36,79 +33,10 @@ from mqttws.errors import (
     ServerDisconnected,
     WireEnded,
 )
-from mqttws.link import Upgrade
 from mqttws.session import Closed, MemoryStore, Session
 from mqttws.vocabulary import ConnectReturnCode, ReasonCode
-from tests.client.scripted import URL, Peer, Server
-
-#: 1, 2, 4 and then 8 seconds before the attempts.
-STEADY = Reconnect(initial=1, maximum=8, random=lambda: 1.0)
-
-Script = Callable[[Peer], Awaitable[Any]]
-
-
-class Scene:
-    """A server with a script for each connection, and what the client tells of itself."""
-
-    def __init__(self, *scripts: Script) -> None:
-        self.server = Server()
-        self.scripts = scripts
-        self.events: list[ClientEvent] = []
-        self.times: list[float] = []
-
-    @asynccontextmanager
-    async def client(self, url: Any = URL, **options: Any) -> AsyncIterator[Client]:
-        with trio.fail_after(3_600):  # of the mock clock: pings alone would keep it running for ever
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._serve)
-                options = {"reconnect": STEADY, "dial": self.server.dial, "on_event": self.events.append} | options
-                async with open_client(url, **options) as client:
-                    yield client
-                nursery.cancel_scope.cancel()
-
-    async def _serve(self) -> None:
-        for script in self.scripts:
-            peer = await self.server.accept()
-            self.times.append(trio.current_time())
-            await script(peer)
-        await trio.sleep_forever()
-
-    @property
-    def failures(self) -> list[Exception | None]:
-        """What has led to each further attempt."""
-        return [event.error for event in self.events if isinstance(event, Disconnected)]
-
-
-async def goes(peer: Peer) -> None:
-    """Lets the client in and vanishes."""
-    await peer.greet()
-    await peer.vanish()
-
-
-async def stays(peer: Peer) -> None:
-    """Lets the client in and answers until it leaves."""
-    await peer.greet()
-    await peer.finish()
-
-
-async def refuses(peer: Peer, status: int, headers: tuple[tuple[str, str], ...] = (), body: bytes = b"no") -> None:
-    await peer.expect(Upgrade)
-    peer.link.reject(trio.current_time(), status, headers, body)
-    await peer.flush()
-    await peer.finish()
-
-
-async def declines(peer: Peer, code: int, **properties: Any) -> None:
-    """CONNACK says no."""
-    await peer.greet(ConnAck(False, code, properties))
-    await peer.finish()
-
-
-async def disconnects(peer: Peer, code: int, **properties: Any) -> None:
-    await peer.greet()
-    await peer.send(Disconnect(code, properties))
-    await peer.finish()
-
+from tests.client.scenes import STEADY, Scene, Script, declines, disconnects, goes, holds, refuses, stays
+from tests.client.scripted import URL, Peer
 
 # -- what goes on across connections -----------------------------------------------------------------------------------
 
@@ -158,7 +86,6 @@ async def test_a_stream_stays_open_and_a_lost_session_is_subscribed_anew(autojum
         await peer.greet(ConnAck(False))
         subscribed.append(await peer.grant())
         await peer.send(Publish("a", b"2"))
-        await peer.release()
         await peer.finish()
 
     async with Scene(first, second).client() as client, client.subscribe("a") as messages:
@@ -407,12 +334,6 @@ async def test_without_reconnect_the_end_of_the_connection_is_that_of_the_client
 # -- the backoff -------------------------------------------------------------------------------------------------------
 
 
-async def holds(peer: Peer, seconds: float) -> None:
-    await peer.greet()
-    await trio.sleep(seconds)
-    await peer.vanish()
-
-
 @pytest.mark.parametrize("version", [5, 4])
 @trio_test
 async def test_a_connection_that_did_not_hold_leaves_the_backoff_as_it_is(
@@ -480,8 +401,7 @@ async def test_the_provider_is_asked_at_each_attempt(autojump_clock: MockClock) 
     async with scene.client(provider):
         await trio.sleep(10)
     assert provider.asked == [0, 1, 3]
-    paths = [peer.upgrade.path for peer in scene.server.peers if peer.upgrade is not None]
-    assert paths == ["/1", "/2", "/3"]
+    assert scene.paths == ["/1", "/2", "/3"]
 
 
 @pytest.mark.parametrize("status", [401, 403])
@@ -534,10 +454,6 @@ async def test_the_first_failure_of_a_provider_is_raised(autojump_clock: MockClo
 # -- redirects ---------------------------------------------------------------------------------------------------------
 
 
-def hosts(scene: Scene) -> list[str]:
-    return [dict(peer.upgrade.headers)["host"] for peer in scene.server.peers if peer.upgrade is not None]
-
-
 @pytest.mark.parametrize("reconnect", [STEADY, None])
 @trio_test
 async def test_a_redirect_of_the_first_connection_is_followed_if_wanted(
@@ -546,7 +462,7 @@ async def test_a_redirect_of_the_first_connection_is_followed_if_wanted(
     scene = Scene(partial(declines, code=0x9C, server_reference="other:81"), stays)
     async with scene.client(follow_redirects=True, reconnect=reconnect) as client:
         assert client.state is ClientState.OPEN
-    assert hosts(scene) == ["server", "other:81"]
+    assert scene.hosts == ["server", "other:81"]
 
 
 @pytest.mark.parametrize(("code", "third"), [(0x9C, "server"), (0x9D, "other")])
@@ -557,7 +473,7 @@ async def test_use_another_server_is_for_now_and_server_moved_for_good(
     scene = Scene(partial(disconnects, code=code, server_reference="other"), goes, stays)
     async with scene.client(follow_redirects=True):
         await trio.sleep(10)
-    assert hosts(scene) == ["server", "other", third]
+    assert scene.hosts == ["server", "other", third]
 
 
 @pytest.mark.parametrize("properties", [{}, {"server_reference": "no/where"}])
