@@ -26,6 +26,7 @@ COMMANDS: Final = {
     "url": "make a Client Access URL from a connection string",
     "pub": "publish messages",
     "sub": "subscribe and print what arrives",
+    "request": "publish a request and print the response to it",
     "trace": "look at what was recorded: annotated, replayed, or as a capture for Wireshark",
     "explain": "say what any bytes are, field by field, and which rule they break",
     "fuzz": "fuzz MQTT decoders, of this package or of others",

@@ -25,7 +25,7 @@ from mqttws.client import (
 )
 from mqttws.client.access import UrlSource
 from mqttws.errors import LocalProtocolError, MqttError, StoreFailed
-from mqttws.transport import Dial, dial_through
+from mqttws.transport import Proxy, ProxySetting
 from mqttws.webpubsub import ClientAccessUrl, Roles
 
 __all__ = ["Progress", "connected", "connected_to"]
@@ -70,7 +70,7 @@ async def connected(args: Namespace, progress: Progress) -> AsyncIterator[Client
             options[name] = options["properties"].pop(name)
     if args.timeout is not None and args.timeout < _LINGER:
         options["deadlines"] = Deadlines(linger=args.timeout)  # a short patience is short at the end, too
-    options["dial"] = _dial(args)
+    options["proxy"] = _proxy(args)
     if args.reconnect:
         options["reconnect"] = Reconnect(first=True)
     async with AsyncExitStack() as stack:
@@ -103,10 +103,12 @@ def _source(args: Namespace) -> tuple[UrlSource, str]:
     return url, str(ClientAccessUrl.parse(url))
 
 
-def _dial(args: Namespace) -> Dial:
+def _proxy(args: Namespace) -> ProxySetting:
     setting = secret_from("the proxy", args.proxy, None, "MQTTWS_PROXY")
+    if setting in (None, "none"):
+        return "environment" if setting is None else None
     try:
-        return dial_through("environment" if setting is None else None if setting == "none" else setting)
+        return Proxy(setting)
     except ValueError as problem:
         raise UsageError(str(problem)) from None
 

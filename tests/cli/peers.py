@@ -36,6 +36,8 @@ class Manners:
     """None: the QoS that was asked for."""
     puback_codes: Callable[[Publish], int | None] = field(default=lambda _: 0)
     """None: no acknowledgement."""
+    on_publish: Callable[[Publish], Sequence[Publish]] = field(default=lambda _: ())
+    """Messages for the publisher."""
     on_subscribe: Sequence[Publish] = ()
     """Messages for every subscriber."""
     close_after_subscribe: bool = False
@@ -129,6 +131,8 @@ class RecordingServer:
                 self._close_if_asked(link, now)
             case Publish() if (code := manners.puback_codes(event)) is not None:
                 link.acknowledge(event, code)
+                for message in manners.on_publish(event):
+                    link.send(message, now)
 
     def _close_if_asked(self, link: Link, now: float) -> None:
         if self.manners.closings:
