@@ -15,6 +15,8 @@ from typing import Any, Final
 import trio
 
 from mqttws.endpoint.endpoint import Endpoint
+from mqttws.endpoint.handlers import open_handlers
+from mqttws.endpoint.handlers_config import Handlers, check_handlers
 from mqttws.endpoint.log import Log
 from mqttws.endpoint.rest import Rest
 from mqttws.endpoint.service import Service, unproven
@@ -45,6 +47,7 @@ async def open_endpoint(
     ssl_context: ssl.SSLContext | None = None,
     log: Callable[[str], None] | None = None,
     trace: Trace | None = None,
+    handlers: Handlers | None = None,
     profile: str = "webpubsub",
     service: Service | None = None,
     **settings: Any,
@@ -55,7 +58,9 @@ async def open_endpoint(
     count. ``hubs`` None admits every valid hub name. ``public_address`` (``http(s)://host:port``) is where clients
     reach the endpoint if that is not where it listens: behind a proxy, in a container. ``log`` gets one line for each
     event, escaped and without secrets. ``trace`` records the bytes of all connections, secrets masked: a file that is
-    written anew, a function for each line, or a :class:`~mqttws.trace.Recorder`. ``profile`` ``generic`` makes it a
+    written anew, a function for each line, or a :class:`~mqttws.trace.Recorder`. ``handlers`` are the hubs' event
+    handlers: for each hub a list of :class:`~mqttws.endpoint.EventHandler`, of which the first that takes an event gets
+    it; ``_default`` stands for the hubs that have no list. ``profile`` ``generic`` makes it a
     plain MQTT server with all that the standard has, which Azure Web PubSub is not. Each row of
     :class:`~mqttws.endpoint.service.Service` may be given as a keyword, or all of them as ``service``.
 
@@ -67,6 +72,7 @@ async def open_endpoint(
     keys = _keys(access_key, secondary_key)
     for hub in hubs if hubs is not None else ():
         check_hub(hub)
+    check_handlers(handlers or {})
     listeners = await trio.open_tcp_listeners(port, host=None if host in _ANY[:1] else host, backlog=_BACKLOG)
     try:
         bound = listeners[0].socket.getsockname()[1]
@@ -78,7 +84,11 @@ async def open_endpoint(
         _announce(endpoint, keys)
         # Addresses of one name get different ports if the system may choose: only the first one can be told.
         ours = listeners if port else listeners[:1]
-        async with open_trace(trace) as endpoint.recorder, _listening(endpoint, ours, ssl_context):
+        async with (
+            open_trace(trace) as endpoint.recorder,
+            open_handlers(endpoint, handlers) as endpoint.upstream,
+            _listening(endpoint, ours, ssl_context),
+        ):
             yield endpoint
     finally:
         for listener in listeners:

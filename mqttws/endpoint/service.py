@@ -172,6 +172,9 @@ class Service:
     call_limit: int = _setting(
         1_000, "-", _OUR, "calls to event handlers at a time; what is beyond them fails or is not told", least=1
     )
+    handler_connections: int = _setting(
+        64, "-", _OUR, "connections to one server of event handlers; further calls wait for their turn", least=1
+    )
     missing_connection_status: int = _status(
         404, "73, 76", _UNK, "REST: status for adding to a group, or granting to, a connection that there is not"
     )
@@ -228,6 +231,9 @@ class Service:
         choices=("deny", "deliver"),
     )  # fmt: skip
     subscription_limit: int = _setting(1000, "-", _OUR, "subscriptions of one session", least=1)
+    event_content_type: str = _setting(
+        "application/octet-stream", "60", _INF, "Content-Type of an event at its handler if the client gave none"
+    )
     event_without_handler: str = _setting(
         "failed", "62", _UNK, "publish to …/events/{name} nobody handles: answer on …/failed with 404, or close",
         choices=("failed", "close"),

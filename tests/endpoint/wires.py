@@ -13,7 +13,7 @@ import trio.testing
 from mqttws.codec import ConnAck, Connect, Packet
 from mqttws.endpoint import Endpoint
 from mqttws.link import Link, LinkEvent
-from mqttws.session import Closed, Connection
+from mqttws.session import Closed, Connection, Session
 from mqttws.transport import Pump
 from mqttws.vocabulary import ProtocolVersion, Role
 from mqttws.webpubsub import ClientAccessUrl, Roles
@@ -126,11 +126,12 @@ async def open_wire(
     stream: trio.abc.Stream | None = None,
     hub: str = "chat",
     target: str | None = None,
+    session: Session | None = None,
     **fields: Any,
 ) -> AsyncIterator[Wire]:
     """A client that has sent CONNECT; leaving cuts the wire."""
     fields.setdefault("keep_alive", 60)
-    connection = Connection(Role.CLIENT)
+    connection = Connection(Role.CLIENT, session=session)
     asked = target_of(endpoint, hub) if target is None else target
     link = Link.client(connection, host="127.0.0.1", target=asked)
     wire = Wire(Pump(await open_stream(endpoint) if stream is None else stream, link))
