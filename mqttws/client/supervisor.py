@@ -150,7 +150,8 @@ class Supervisor:
                 wire.close()
                 raise
         packet = life.options.connect_packet(life.profile, resuming=life.has_connected, authentication=said)
-        wire.connect(packet, life.session)
+        if not wire.connection.closed:  # it may have ended while it waited for its turn
+            wire.connect(packet, life.session)
         await wire.settled.wait()
         if wire.error is not None:
             # Nobody else may use the Session before this connection has let go of it.

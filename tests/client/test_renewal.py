@@ -12,7 +12,7 @@ from trio.testing import MockClock, trio_test
 
 from mqttws.client import Access, ClientState, Connected, Disconnected, RenewalFailed
 from mqttws.codec import ConnAck, Connect, Disconnect, Publish
-from mqttws.errors import HandshakeRefused, ServerDisconnected, WireEnded
+from mqttws.errors import AccessFailed, HandshakeRefused, ServerDisconnected, WireEnded
 from mqttws.link import LinkEvent, Upgrade
 from mqttws.session import Closed, MemoryStore, Session
 from mqttws.vocabulary import QoS
@@ -207,6 +207,52 @@ async def test_a_new_connection_that_is_not_let_in_is_followed_by_another(autoju
         await trio.sleep(90)
         assert client.state is ClientState.OPEN
     assert [type(error) for error in scene.failures] == [type(None), ServerDisconnected, WireEnded]
+
+
+@trio_test
+async def test_one_that_ends_before_its_turn_is_followed_by_another(autojump_clock: MockClock) -> None:
+    async def old(peer: Peer) -> None:
+        await peer.greet()
+        nursery.start_soon(finish_late, peer)
+
+    async def finish_late(peer: Peer) -> None:
+        await peer.expect(Disconnect)
+        await vanished.wait()
+        await trio.sleep(0.5)
+        await peer.vanish()
+
+    async def impatient(peer: Peer) -> None:
+        await peer.open_websocket()
+        await peer.vanish()
+        vanished.set()
+
+    vanished = trio.Event()
+    scene, tokens = Scene(old, impatient, stays), Tokens()
+    async with trio.open_nursery() as nursery, scene.client(tokens, renew_before=30, keep_alive=0) as client:
+        await trio.sleep(90)
+        assert client.state is ClientState.OPEN
+    assert [type(error) for error in scene.failures] == [type(None), WireEnded]
+
+
+@trio_test
+async def test_a_provider_that_fails_is_asked_again_later(autojump_clock: MockClock) -> None:
+    class Failing(Tokens):
+        async def __call__(self) -> Access:
+            access = await super().__call__()
+            if len(self.asked) == 2:
+                raise OSError("no network")
+            return access
+
+    async def old(peer: Peer) -> None:
+        await peer.greet()
+        nursery.start_soon(peer.finish)
+
+    scene, tokens = Scene(old, stays), Failing()
+    async with trio.open_nursery() as nursery, scene.client(tokens, renew_before=30) as client:
+        await trio.sleep(80)
+        assert client.state is ClientState.OPEN
+    assert tokens.asked == about(0, 70, 71)
+    assert isinstance(next(event for event in scene.events if isinstance(event, RenewalFailed)).error, AccessFailed)
 
 
 @trio_test

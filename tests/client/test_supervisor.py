@@ -265,6 +265,8 @@ async def test_what_is_refused_for_good_ends_the_client_with_the_servers_words(
         with pytest.raises(kind, match=words):
             async with client.messages():
                 raise AssertionError("not reached")
+        await trio.sleep(100)
+    assert len(scene.times) == 2  # and nobody dials any more
     last = scene.events[-1]
     assert isinstance(last, Ended)
     assert isinstance(last.error, kind)
