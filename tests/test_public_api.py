@@ -88,6 +88,7 @@ ROOMS = {
     "mqttws.transport": {"Pump", "dial", "dial_through", "Proxy", "open_http_pool"},
     "mqttws.session": {"Connection", "Session", "Store", "MemoryStore", "Closed", "Delivered"},
     "mqttws.codec": {"encode", "decode", "Framer", "RawPacket", "Publish", "Connect"},
+    "mqttws.trace": {"Recorder", "read_trace", "pcapng"},
     "mqttws.link": {"Link", "LinkEvent", "Upgrade", "Opened"},
     "mqttws.errors": {"MqttError", "LocalProtocolError", "RemoteProtocolError", "MalformedPacket"},
 }
