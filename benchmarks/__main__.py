@@ -7,7 +7,7 @@ import json
 import sys
 from collections.abc import Sequence
 
-from benchmarks import codec, end_to_end, framing, memory, startup, store, streams
+from benchmarks import codec, end_to_end, fanout, framing, memory, startup, store, streams
 from benchmarks.timing import Settings, machine
 
 QUESTIONS = {
@@ -15,6 +15,7 @@ QUESTIONS = {
     "streams": streams.run,
     "framing": framing.run,
     "end-to-end": end_to_end.run,
+    "fanout": fanout.run,
     "store": store.run,
     "memory": memory.run,
     "startup": startup.run,

@@ -72,6 +72,7 @@ class Directory:
         unasked = Subscriber(QOS[self._router.service.server_message_qos])
         for member in members:
             self._router.offer(member, message, unasked, now)
+        message.delivered()
         self._settle(now)
 
     # -- groups ---------------------------------------------------------------------------------------------------

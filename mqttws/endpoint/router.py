@@ -108,6 +108,7 @@ class Router:
                 continue
             if self.offer(member, message, subscriber, now) and member.crowded(now):
                 crowded = member
+        message.delivered()
         return crowded
 
     def retain(self, message: Message, origin: Member, now: float) -> bool:

@@ -129,7 +129,10 @@ class ClientSession(Member):
         version = connection.version
         assert version is not None  # the session is attached, so CONNECT has been seen
         try:
-            connection.send(message.publish(subscriber, qos, version, now), now)
+            if qos == QoS.AT_MOST_ONCE:
+                connection.relay(*message.encoded(subscriber, version, now), now)
+            else:
+                connection.send(message.publish(subscriber, qos, version, now), now)
         except LocalProtocolError as error:
             if error.reason_code != ReasonCode.PACKET_TOO_LARGE:
                 raise

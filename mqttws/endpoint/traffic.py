@@ -170,6 +170,7 @@ class Traffic:
         for topic_filter, subscriber in retained:
             for message in self._router.retained.matching(topic_filter, now):
                 self._router.offer(session, message, subscriber, now)
+                message.delivered()
 
     def _subscribe_one(
         self,

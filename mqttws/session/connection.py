@@ -238,6 +238,17 @@ class Connection(Lifecycle):
             raise LocalProtocolError(f"{kind.name} before CONNACK, which settles what may be sent")
         return self._exchanges.send(packet)
 
+    def relay(self, publish: Publish, data: bytes, now: float) -> None:
+        """Queue a QoS 0 message that goes to many and was encoded once: ``data`` are its bytes in this version.
+
+        It gets no Topic Alias. Raises :class:`LocalProtocolError` where a limit of the peer forbids it, or the
+        connection is not open; nothing has changed then.
+        """
+        self._now = now
+        if self._exchanges is None or self.closed:
+            raise LocalProtocolError("a message is relayed on an open connection only")
+        self._exchanges.relay(publish, data)
+
     def acknowledge(self, publish: Publish, reason_code: int = 0, properties: Mapping[str, Any] | None = None) -> None:
         """The owner is done with a received message, whatever its QoS; call it once, in any order.
 

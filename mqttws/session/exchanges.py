@@ -121,6 +121,13 @@ class Exchanges:
         writer.outbox.append(data)
         return sent
 
+    def relay(self, publish: Publish, data: bytes) -> None:
+        """Send a QoS 0 message whose bytes are known."""
+        writer = self._writer
+        writer.limits.check_publish(publish, writer.role, writer.version)
+        writer.limits.check_size(len(data), publish.packet_type.name, writer.role)
+        writer.outbox.append(data)
+
     def _encoded(self, publish: Publish) -> bytes:
         """The bytes of a new message, with a Topic Alias of ours where that helps; what aliases it sets is known then.
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mqttws.codec import Publish, Will
+from mqttws.codec import Publish, Will, encode
 from mqttws.endpoint.messages import OVERHEAD, Message
 from mqttws.endpoint.subscriptions import Subscriber
 from mqttws.vocabulary import ProtocolVersion, QoS
@@ -75,3 +75,15 @@ def test_retain_is_kept_only_for_who_asked_for_it(published_so: bool, wanted_so:
 
 def test_the_size_counts_payload_topic_and_some_overhead() -> None:
     assert published().size == len("t") + len(b"payload") + OVERHEAD
+
+
+def test_at_qos_0_everybody_who_gets_the_same_gets_the_same_bytes() -> None:
+    message = published(user_property=[("a", "b")])
+    plain, other, named = Subscriber(QoS.AT_MOST_ONCE), Subscriber(Q1), Subscriber(Q1, identifiers=(7,))
+    first = message.encoded(plain, ProtocolVersion.V5, 100.0)
+    assert first[1] == encode(first[0])
+    assert message.encoded(other, ProtocolVersion.V5, 100.0) is first
+    assert message.encoded(named, ProtocolVersion.V5, 100.0)[0].properties["subscription_identifier"] == [7]
+    assert message.encoded(plain, ProtocolVersion.V3_1_1, 100.0)[1] == encode(Publish("t", b"payload"), 4)
+    message.delivered()
+    assert message.encoded(plain, ProtocolVersion.V5, 100.0) is not first
