@@ -22,6 +22,7 @@ from mqttws.endpoint.upstream import (
     Upstream,
     UserEvent,
 )
+from mqttws.redaction import redact
 
 __all__ = ["Reply", "ask", "failure"]
 
@@ -48,7 +49,7 @@ async def ask(upstream: Upstream, call: Call, service: Service, log: Log) -> Rep
         log("EventHandlerFailed", f"no answer within {service.event_timeout:g} seconds", hub=call.hub)
         return failure(call, 504)
     except Exception as error:  # noqa: BLE001 - whatever goes wrong in an event handler is a refusal
-        log("EventHandlerFailed", repr(error), hub=call.hub)
+        log("EventHandlerFailed", redact(repr(error)), hub=call.hub)
         return failure(call, 500)
     return None
 

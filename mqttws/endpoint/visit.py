@@ -68,6 +68,8 @@ class Speaker(Protocol):
 class Visit:
     """One connection at the endpoint. ``pump`` moves its bytes, ``address`` is for the log."""
 
+    __slots__ = ("_nursery", "_place", "_served", "_settled", "_talk", "address", "endpoint", "pump")
+
     def __init__(self, endpoint: Endpoint, pump: Pump, address: str, nursery: trio.Nursery) -> None:
         self.endpoint = endpoint
         self.pump = pump
