@@ -221,7 +221,9 @@ async def test_one_that_ends_before_its_turn_is_followed_by_another(autojump_clo
         await peer.vanish()
 
     async def impatient(peer: Peer) -> None:
-        await peer.open_websocket()
+        await peer.expect(Upgrade)
+        peer.link.accept(trio.current_time())
+        await peer.flush()
         await peer.vanish()
         vanished.set()
 
