@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any, Final
 
 import trio
 
 from mqttws.client.authentication import Conversation
+from mqttws.client.backlog import Backlog
 from mqttws.client.dispatch import Dispatcher
 from mqttws.client.failure import Failure
 from mqttws.client.options import Options
@@ -56,6 +58,7 @@ class Lifetime:
         self.committer = None if options.store is None else Committer(self.session, options.store)
         if self.committer is not None:
             outgoing.when_stored = self.committer.when_stored
+            outgoing.restore(Backlog(self.session, self.committer.soon), trio.current_time())
         #: Whether any connection has been open: from then on CONNECT resumes.
         self.has_connected = False
         self._profile_name = profile
@@ -65,6 +68,7 @@ class Lifetime:
         self._wires: set[Wire] = set()
         self._supervising = trio.CancelScope(shield=True)
         self._timekeeping = trio.CancelScope(shield=True)
+        self._storing = trio.CancelScope(shield=True)
         self._resting = False
 
     @property
@@ -206,6 +210,8 @@ class Lifetime:
         now = trio.current_time()
         if not self.has_connected:
             self.nursery.start_soon(self._sheltered, self._timekeeping, self.outgoing.keep_time)
+            if self.committer is not None:
+                self.nursery.start_soon(self._sheltered, self._storing, partial(self._keep_stored, self.committer))
         self.has_connected = True
         self._resting = False
         if self.state is not ClientState.CLOSING:
@@ -215,6 +221,14 @@ class Lifetime:
         self.dispatcher.connected(resumed=resumed)
         self.watch.tell(Connected(session_present=resumed))
         wire.settled.set()
+
+    async def _keep_stored(self, committer: Committer) -> None:
+        """Store what no write waits for: messages that wait, and acknowledgements while there is no connection."""
+        try:
+            await committer.run()
+        except StoreFailed as error:
+            self.end(Failure(error))
+            self.pump.flush()  # which finds the same, and ends the connection
 
     def _on_delivered(self, wire: Wire, event: Delivered) -> None:  # noqa: ARG002 - a handler's signature
         self.outgoing.delivered(event, self.options.version)
@@ -273,6 +287,7 @@ class Lifetime:
         """Say goodbye, as far as there is anybody to say it to; ``failed`` so that the Will is published."""
         self._supervising.cancel()
         self._timekeeping.cancel()
+        self._storing.cancel()
         for wire in self._wires:
             if failed and wire.connection.is_open and self.options.version == ProtocolVersion.V3_1_1:
                 wire.link.abort(trio.current_time(), GOING_AWAY)
@@ -310,6 +325,8 @@ class Lifetime:
     def _acknowledge(self, publish: Publish, reason_code: int = 0, properties: Mapping[str, Any] | None = None) -> None:
         self.connection.acknowledge(publish, reason_code, properties)
         self.pump.flush()
+        if self.committer is not None and not self.connection.is_open:
+            self.committer.soon()
         self._regulate()
 
     def _regulate(self) -> None:

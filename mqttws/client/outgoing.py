@@ -15,8 +15,9 @@ from typing import Final, Literal, TypeAlias, get_args
 
 import trio
 
+from mqttws.client.backlog import Backlog
 from mqttws.client.failure import Failure
-from mqttws.client.receipts import TAKEN, PublishResult, Receipt
+from mqttws.client.receipts import TAKEN, PublishResult, Receipt, size_of
 from mqttws.client.room import Room
 from mqttws.codec import Publish
 from mqttws.errors import LocalProtocolError, MessageExpired, PublishRefused, QueueFull, SessionLost, name_of
@@ -34,11 +35,6 @@ WhenFull: TypeAlias = Literal["wait", "fail", "drop_oldest_qos0"]
 REMEMBERED: Final = 1_000
 #: Entries of messages long gone that the list of expiries may hold before it is tidied up.
 SLACK: Final = 64
-
-
-def size_of(publish: Publish) -> int:
-    """What a message counts for in the queue, in bytes."""
-    return len(publish.payload) + len(publish.topic)
 
 
 class Outgoing:
@@ -68,6 +64,8 @@ class Outgoing:
         #: How to have something done once the Session's changes so far are stored; None where there is no store.
         self.when_stored: Callable[[Callable[[], None]], None] | None = None
         self._settling: dict[Receipt, None] = {}
+        #: What the store has of the messages that wait; None where there is no store.
+        self.backlog: Backlog | None = None
         self._failed: deque[Receipt] = deque(maxlen=REMEMBERED)
         self._expiries: list[tuple[float, int, Receipt]] = []
         self._queued = 0
@@ -141,8 +139,20 @@ class Outgoing:
             self._queue(receipt)
         return receipt
 
-    def _queue(self, receipt: Receipt) -> None:
+    def restore(self, backlog: Backlog, now: float) -> None:
+        """Take up what an earlier process has left waiting, whether there is room or not."""
+        self.backlog = backlog
+        for receipt in backlog.left(now):
+            self._room.occupy(receipt.size)
+            self._queue(receipt)
+
+    def _queue(self, receipt: Receipt, *, first: bool = False) -> None:
+        """Let a message wait, behind all others or before them."""
         self._unsent[receipt] = None
+        if first:
+            self._unsent.move_to_end(receipt, last=False)
+        if self.backlog is not None:
+            self.backlog.keep(receipt, first=first)
         if not receipt.publish.qos:
             self._loose[receipt] = None
             self._loose_bytes += receipt.size
@@ -158,6 +168,8 @@ class Outgoing:
     def _forget(self, receipt: Receipt) -> None:
         """A message waits no more."""
         del self._unsent[receipt]
+        if self.backlog is not None:
+            self.backlog.drop(receipt)
         if not receipt.publish.qos:
             del self._loose[receipt]
             self._loose_bytes -= receipt.size
@@ -241,8 +253,7 @@ class Outgoing:
             again.append(receipt)
         self.lost += tuple(uncertain)
         for receipt in reversed(again):
-            self._queue(receipt)
-            self._unsent.move_to_end(receipt, last=False)
+            self._queue(receipt, first=True)
 
     def disconnected(self) -> None:
         """The connection has ended, another will follow: exchanges under way go on there, or end in :meth:`connected`.

@@ -7,8 +7,7 @@ from typing import Final, TypeAlias
 import trio
 
 from mqttws.client.lifetime import Lifetime
-from mqttws.client.outgoing import size_of
-from mqttws.client.receipts import TAKEN, PublishResult, Receipt
+from mqttws.client.receipts import TAKEN, PublishResult, Receipt, size_of
 from mqttws.codec import Publish, encode
 from mqttws.codec.properties import PublishProperties
 from mqttws.errors import QueueFull

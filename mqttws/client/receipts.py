@@ -13,7 +13,7 @@ from mqttws.client.failure import Failure
 from mqttws.codec import Publish
 from mqttws.vocabulary import ReasonCode
 
-__all__ = ["TAKEN", "PublishResult", "Receipt"]
+__all__ = ["TAKEN", "PublishResult", "Receipt", "size_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +32,15 @@ class PublishResult:
 TAKEN = PublishResult()
 
 
+def size_of(publish: Publish) -> int:
+    """What a message counts for in the send queue, in bytes."""
+    return len(publish.payload) + len(publish.topic)
+
+
 class Receipt:
     """What becomes of one published message."""
 
-    __slots__ = ("_ended", "_error", "_result", "_seen", "expires_at", "maybe_taken", "publish", "size")
+    __slots__ = ("_ended", "_error", "_result", "_seen", "expires_at", "maybe_taken", "number", "publish", "size")
 
     def __init__(self, publish: Publish, size: int, result: PublishResult | None = None) -> None:
         #: The message.
@@ -46,6 +51,8 @@ class Receipt:
         self.expires_at = math.inf
         #: Whether it was sent in a Session that the Server has lost, so that the Server may have it already.
         self.maybe_taken = False
+        #: Under which number the store has it while it waits; None if it does not.
+        self.number: int | None = None
         self._result = result
         self._error: Failure | None = None
         self._ended: trio.Event | None = None

@@ -7,6 +7,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Literal, Self
@@ -21,6 +22,8 @@ from mqttws.session import (
     OutgoingStored,
     SessionBegan,
     SessionState,
+    WaitingEnded,
+    WaitingStored,
 )
 from mqttws.vocabulary import ProtocolVersion, QoS
 
@@ -44,6 +47,7 @@ _SCHEMA: Final = (
         packet BLOB NOT NULL
     )""",
     "CREATE TABLE incoming (packet_id INTEGER PRIMARY KEY CHECK (packet_id BETWEEN 1 AND 65535))",
+    "CREATE TABLE waiting (number INTEGER PRIMARY KEY, packet BLOB NOT NULL)",
     f"PRAGMA application_id = {APPLICATION_ID}",
     f"PRAGMA user_version = {SCHEMA_VERSION}",
 )
@@ -54,9 +58,9 @@ class SQLiteStore:
 
     The file is made if there is none, readable by its owner only, for it holds payloads; beside it SQLite keeps
     ``…-wal`` while it is open. It remembers the client identifier whose Session it has: a client opened without one
-    takes it, and one with another is refused. Messages that were published and whose exchange has not ended are in it,
-    and the identifiers of received QoS 2 messages; a message that waits for the Server's Receive Maximum, or for a
-    connection, is not yet.
+    takes it, and one with another is refused. Messages at QoS 1 and 2 that were published and not completed are in it,
+    those that wait for a connection too, and the identifiers of received QoS 2 messages. What the store has of one
+    process the next one sends; a Message Expiry Interval then begins anew.
 
     With ``synchronous="full"`` what was committed survives a power cut, as far as the disk keeps its word; with
     ``"normal"`` it survives the end of the process by any means, and costs no wait for the disk.
@@ -116,8 +120,16 @@ class SQLiteStore:
             if not self._begun:
                 return None
             rows = self._database.execute("SELECT packet, released FROM outgoing ORDER BY position")
-            state = SessionState({key: (publish, bool(released)) for key, publish, released in map(_message, rows)})
+            state = SessionState()
+            for packet, released in rows:
+                publish = _publish(packet)
+                assert publish.packet_id is not None  # the codec lets no QoS 1 or 2 PUBLISH without identifier pass
+                state.outgoing[publish.packet_id] = (publish, bool(released))
             state.incoming.update(key for (key,) in self._database.execute("SELECT packet_id FROM incoming"))
+            for number, packet in self._database.execute("SELECT number, packet FROM waiting ORDER BY number"):
+                publish = _publish(packet)
+                publish.packet_id = None
+                state.waiting[number] = publish
             return state
 
     def commit(self, changes: Sequence[Change]) -> None:
@@ -197,6 +209,12 @@ class SQLiteStore:
                 execute("DELETE FROM outgoing WHERE packet_id = ?", (packet_id,))
             case IncomingStored(packet_id):
                 execute("INSERT OR IGNORE INTO incoming VALUES (?)", (packet_id,))
+            case WaitingStored(number, publish):
+                # It has no identifier yet, and at QoS 1 and 2 there is no packet without one.
+                numbered = replace(publish, packet_id=1)
+                execute("INSERT INTO waiting VALUES (?, ?)", (number, encode(numbered, FORMAT)))
+            case WaitingEnded(number):
+                execute("DELETE FROM waiting WHERE number = ?", (number,))
             case _:
                 execute("DELETE FROM incoming WHERE packet_id = ?", (change.packet_id,))
 
@@ -230,9 +248,8 @@ class SQLiteStore:
             raise StoreFailed(f"the store {self.path} {what}: {error}") from error
 
 
-def _message(row: tuple[bytes, int]) -> tuple[int, Publish, int]:
-    """An outgoing message as it was stored, and whether PUBREC has come."""
-    packet = decode(row[0], FORMAT)
-    if not isinstance(packet, Publish) or packet.packet_id is None or packet.qos == QoS.AT_MOST_ONCE:
+def _publish(data: bytes) -> Publish:
+    packet = decode(data, FORMAT)
+    if not isinstance(packet, Publish) or packet.qos == QoS.AT_MOST_ONCE:
         raise MqttError("it holds what is no message at QoS 1 or 2")
-    return packet.packet_id, packet, row[1]
+    return packet

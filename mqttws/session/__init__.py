@@ -17,6 +17,8 @@ from mqttws.session.store import (
     SessionBegan,
     SessionState,
     Store,
+    WaitingEnded,
+    WaitingStored,
 )
 
 __all__ = [
@@ -41,4 +43,6 @@ __all__ = [
     "SessionState",
     "State",
     "Store",
+    "WaitingEnded",
+    "WaitingStored",
 ]

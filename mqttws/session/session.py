@@ -18,7 +18,7 @@ class Session:
     connection uses a Session at a time.
     """
 
-    __slots__ = ("durable", "incoming", "journal", "outgoing")
+    __slots__ = ("durable", "incoming", "journal", "outgoing", "waiting")
 
     def __init__(self, state: SessionState | None = None, *, durable: bool = False) -> None:
         self.durable = durable
@@ -26,6 +26,8 @@ class Session:
         held = state if state is not None else SessionState()
         self.outgoing = Outgoing(held, self.record)
         self.incoming = Incoming(held, self.record)
+        #: What its owner had not sent when it was stored; the owner's business from now on.
+        self.waiting = held.waiting
 
     def record(self, change: Change) -> None:
         """Write one change into the journal, if there is one."""

@@ -24,6 +24,8 @@ __all__ = [
     "SessionBegan",
     "SessionState",
     "Store",
+    "WaitingEnded",
+    "WaitingStored",
 ]
 
 
@@ -67,7 +69,34 @@ class IncomingEnded:
     packet_id: int
 
 
-Change: TypeAlias = SessionBegan | OutgoingStored | OutgoingReleased | OutgoingEnded | IncomingStored | IncomingEnded
+@dataclass(slots=True, frozen=True)
+class WaitingStored:
+    """A QoS 1 or 2 message waits to be sent, without a Packet Identifier; those with a lower number go first.
+
+    Such messages are their sender's business, and no part of the Session: they outlive it.
+    """
+
+    number: int
+    publish: Publish
+
+
+@dataclass(slots=True, frozen=True)
+class WaitingEnded:
+    """The message waits no more: it is about to be sent, or given up."""
+
+    number: int
+
+
+Change: TypeAlias = (
+    SessionBegan
+    | OutgoingStored
+    | OutgoingReleased
+    | OutgoingEnded
+    | IncomingStored
+    | IncomingEnded
+    | WaitingStored
+    | WaitingEnded
+)
 
 
 @dataclass(slots=True)
@@ -75,11 +104,13 @@ class SessionState:
     """What of a Session must survive (5.0 and 3.1.1: 4.1), the Client's subscriptions apart.
 
     ``outgoing`` maps Packet Identifiers, oldest exchange first, to the message and whether PUBREC has come;
-    ``incoming`` holds the identifiers of QoS 2 messages between PUBREC and PUBREL.
+    ``incoming`` holds the identifiers of QoS 2 messages between PUBREC and PUBREL. ``waiting`` has messages that were
+    not sent yet, by the number of each; a new Session leaves them alone.
     """
 
     outgoing: dict[int, tuple[Publish, bool]] = field(default_factory=dict)
     incoming: set[int] = field(default_factory=set)
+    waiting: dict[int, Publish] = field(default_factory=dict)
 
     def apply(self, change: Change) -> None:
         """Make one change. Changes come in the order in which the Session made them."""
@@ -97,6 +128,10 @@ class SessionState:
                 del self.outgoing[packet_id]
             case IncomingStored(packet_id):
                 self.incoming.add(packet_id)
+            case WaitingStored(number, publish):
+                self.waiting[number] = publish
+            case WaitingEnded(number):
+                del self.waiting[number]
             case _:
                 self.incoming.discard(change.packet_id)
 
@@ -141,7 +176,7 @@ class MemoryStore:
         """A copy of the state, or None before the first commit."""
         if self._state is None:
             return None
-        return SessionState(dict(self._state.outgoing), set(self._state.incoming))
+        return SessionState(dict(self._state.outgoing), set(self._state.incoming), dict(self._state.waiting))
 
     def commit(self, changes: Sequence[Change]) -> None:
         """Apply ``changes``."""

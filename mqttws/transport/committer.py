@@ -28,6 +28,7 @@ class Committer:
         # Trio's common threads may all be waiting for something else.
         self._threads = trio.CapacityLimiter(1)
         self._error: Exception | None = None
+        self._wanted = trio.Event()
         self._waiting: deque[tuple[int, Callable[[], None]]] = deque()
 
     @property
@@ -54,6 +55,17 @@ class Committer:
             raise self._failure(self._error)
         while self._waiting and self._waiting[0][0] <= self._journal.stored:
             self._waiting.popleft()[1]()
+
+    def soon(self) -> None:
+        """Have :meth:`run` store the changes so far; for those that no write waits for."""
+        self._wanted.set()
+
+    async def run(self) -> None:
+        """Commit whenever :meth:`soon` was called; to be run as a task, without end. Raises as :meth:`commit`."""
+        while True:
+            await self._wanted.wait()
+            self._wanted = trio.Event()
+            await self.commit()
 
     def when_stored(self, action: Callable[[], None]) -> None:
         """Call ``action`` once every change made so far is stored: at once, if it is. Never if the store fails."""

@@ -201,7 +201,11 @@ def stored(job: Job) -> set[int]:
     """The messages in a dead process's store."""
     with SQLiteStore(job.store) as store:
         state = store.load()
-    return set() if state is None else {int(publish.payload) for publish, _ in state.outgoing.values()}
+    if state is None:
+        return set()
+    return {
+        int(publish.payload) for publish in (*(sent for sent, _ in state.outgoing.values()), *state.waiting.values())
+    }
 
 
 def judge_published(report: Report, arrived: list[int], held: set[int], lives: list[Life], qos: int) -> None:
@@ -305,7 +309,8 @@ async def open_crashes(server: str, version: int, folder: Path) -> AsyncIterator
     window = 4
     async with AsyncExitStack() as stack:
         if server == "endpoint":
-            endpoint = await stack.enter_async_context(open_endpoint())
+            # Its window is smaller than a batch, so that some messages have to wait.
+            endpoint = await stack.enter_async_context(open_endpoint(receive_maximum=4))
             url = endpoint.client_access_url("crashes", roles=Roles.everything())
         else:
             url = (await stack.enter_async_context(mosquitto(folder))).url

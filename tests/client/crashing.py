@@ -20,7 +20,7 @@ from typing import Any
 import trio
 
 from mqttws import Client, SQLiteStore, open_client, transport
-from mqttws.session import Change, IncomingStored, OutgoingEnded, OutgoingStored
+from mqttws.session import Change, IncomingStored, OutgoingEnded, OutgoingStored, WaitingEnded, WaitingStored
 
 #: A consumer that gets this payload has had everything, and ends by itself.
 LAST = b"last"
@@ -111,22 +111,31 @@ class MortalStore(SQLiteStore):
     def __init__(self, mortal: Mortal) -> None:
         super().__init__(mortal.job.store)
         self._mortal = mortal
-        state = self.load()
-        self.unfinished = {} if state is None else {key: held[0].payload for key, held in state.outgoing.items()}
+        #: What is under way, by Packet Identifier, and what waits, by number.
+        self.unfinished: dict[tuple[str, int], bytes] = {}
+        if (state := self.load()) is not None:
+            self.unfinished |= {("sent", key): publish.payload for key, (publish, _) in state.outgoing.items()}
+            self.unfinished |= {("waits", number): publish.payload for number, publish in state.waiting.items()}
 
     def commit(self, changes: Sequence[Change]) -> None:
         self._mortal.step()
         super().commit(changes)
         for change in changes:
-            if isinstance(change, OutgoingStored):
-                assert change.publish.packet_id is not None
-                self.unfinished[change.publish.packet_id] = change.publish.payload
-                self._mortal.note("stored", change.publish.payload.decode())
-            elif isinstance(change, OutgoingEnded):
-                self._mortal.note("ended", self.unfinished.pop(change.packet_id).decode())
-            elif isinstance(change, IncomingStored):
-                self._mortal.note("taken", change.packet_id)
+            self._note(change)
         self._mortal.step()
+
+    def _note(self, change: Change) -> None:
+        if isinstance(change, OutgoingStored | WaitingStored):
+            publish = change.publish
+            key = ("waits", change.number) if isinstance(change, WaitingStored) else ("sent", publish.packet_id or 0)
+            self.unfinished[key] = publish.payload
+            self._mortal.note("stored", publish.payload.decode())
+        elif isinstance(change, OutgoingEnded):
+            self._mortal.note("ended", self.unfinished.pop(("sent", change.packet_id)).decode())
+        elif isinstance(change, WaitingEnded):
+            del self.unfinished["waits", change.number]
+        elif isinstance(change, IncomingStored):
+            self._mortal.note("taken", change.packet_id)
 
 
 async def publish(mortal: Mortal, client: Client, store: MortalStore) -> None:

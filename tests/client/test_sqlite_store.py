@@ -33,6 +33,8 @@ from mqttws.session import (
     OutgoingStored,
     SessionBegan,
     SessionState,
+    WaitingEnded,
+    WaitingStored,
 )
 from mqttws.vocabulary import QoS
 
@@ -96,6 +98,18 @@ class TestKeeping:
             store.commit([SessionBegan()])
             assert store.load() == SessionState()
 
+    def test_messages_that_wait_are_kept_in_the_order_of_their_numbers_and_outlive_the_session(
+        self, path: Path
+    ) -> None:
+        waiting = {number: Publish("a", b"%d" % number, ONCE) for number in (3, 1, -2)}
+        with SQLiteStore(path) as store:
+            store.commit([WaitingStored(number, publish) for number, publish in waiting.items()])
+            store.commit([SessionBegan(), WaitingEnded(3)])
+        with SQLiteStore(path) as store:
+            state = store.load()
+        assert state is not None
+        assert list(state.waiting.items()) == [(-2, waiting[-2]), (1, waiting[1])]
+
     def test_all_properties_of_a_message_are_kept(self, path: Path) -> None:
         sent = Publish(
             "a",
@@ -151,7 +165,8 @@ class TestKeeping:
 
 #: What may happen to one identifier, as the state of the exchange allows it; see the test below.
 STEPS = st.lists(
-    st.tuples(st.sampled_from(["send", "release", "end", "take", "free", "begin"]), st.integers(1, 4)), max_size=30
+    st.tuples(st.sampled_from(["send", "release", "end", "take", "free", "begin", "wait", "leave"]), st.integers(1, 4)),
+    max_size=30,
 )
 
 
@@ -172,6 +187,10 @@ def test_it_keeps_what_the_memory_keeps(payload: bytes, steps: list[tuple[str, i
             change = OutgoingEnded(packet_id)
         elif step in ("take", "free"):
             change = IncomingStored(packet_id) if step == "take" else IncomingEnded(packet_id)
+        elif step == "wait" and packet_id not in shadow.waiting:
+            change = WaitingStored(packet_id, Publish("a", payload, ONCE))
+        elif step == "leave" and packet_id in shadow.waiting:
+            change = WaitingEnded(packet_id)
         else:
             change = SessionBegan()
         shadow.apply(change)

@@ -13,7 +13,7 @@ import trio.testing
 from trio.testing import MockClock, trio_test
 
 from mqttws import SQLiteStore, StoreFailed
-from mqttws.client import ClientState, open_client
+from mqttws.client import ClientState, Deadlines, open_client
 from mqttws.codec import ConnAck, Publish
 from mqttws.errors import ConnectionLost
 from mqttws.session import (
@@ -26,6 +26,7 @@ from mqttws.session import (
     Session,
     SessionBegan,
     SessionState,
+    WaitingStored,
 )
 from mqttws.vocabulary import QoS
 from tests.client.scripted import URL, Server, open_pair
@@ -247,3 +248,128 @@ async def test_the_next_process_goes_on_where_the_last_one_stopped(tmp_path: Pat
         state = store.load()
     assert state is not None
     assert state.outgoing == {}
+
+
+@trio_test
+async def test_what_was_published_without_a_connection_is_sent_by_the_next_process(tmp_path: Path) -> None:
+    path, server = tmp_path / "session.db", Server()
+
+    async def first_process() -> None:
+        async with open_client(URL, dial=server.dial, store=store, client_id="c", deadlines=SHORT) as client:
+            await client.wait_for(ClientState.RECONNECTING)
+            for number, qos in enumerate((2, 0, 1)):
+                client.publish_soon("a", str(number), qos=qos)
+            await stored(store, 2)
+
+    with SQLiteStore(path) as store:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(vanish, server)
+            with pytest.raises(ConnectionLost, match="left before the exchange had ended"):
+                await first_process()
+    with SQLiteStore(path) as store:
+        async with open_pair(ConnAck(True), Session(), store=store, client_id="c") as (client, peer):
+            assert client.unfinished == 2
+            for expected in (b"0", b"2"):
+                publish = await peer.expect(Publish)
+                assert (publish.payload, publish.dup) == (expected, False)
+                await peer.acknowledge(publish)
+            await peer.swallow()
+        state = store.load()
+    assert state is not None
+    assert (state.outgoing, state.waiting) == ({}, {})
+
+
+#: The first client has nobody to say goodbye to, and 0.1 s for it.
+SHORT = Deadlines(linger=0.1)
+
+
+async def vanish(server: Server) -> None:
+    """Greet one client and close the connection; nobody answers the next one."""
+    peer = await server.accept()
+    await peer.greet()
+    await peer.vanish()
+
+
+async def stored(store: SQLiteStore, count: int) -> None:
+    """Wait until so many messages that wait are stored."""
+    with trio.fail_after(20):
+        while (state := store.load()) is None or len(state.waiting) != count:  # noqa: ASYNC110 - a thread does it
+            await trio.sleep(0.005)
+
+
+@trio_test
+async def test_a_lost_session_takes_nothing_from_the_store_that_is_to_be_sent_again(tmp_path: Path) -> None:
+    """Receive Maximum is 1: of three messages one can be sent again at once, and a crash must not lose the others."""
+    one: Any = {"receive_maximum": 1}
+    messages = [Publish("a", b"%d" % number, QoS.AT_LEAST_ONCE, packet_id=number) for number in (1, 2, 3)]
+    found: list[SessionState | None] = []
+
+    async def next_process() -> None:
+        async with open_pair(ConnAck(properties=one), store=store, client_id="c", deadlines=SHORT) as (client, peer):
+            first = await peer.expect(Publish)
+            found.append(store.load())
+            assert client.unfinished == 3
+            await peer.acknowledge(first)
+            assert (await peer.expect(Publish)).payload == b"2"
+            client.publish_soon("a", b"4", qos=1)
+            await stored(store, 2)
+            found.append(store.load())
+
+    with SQLiteStore(tmp_path / "session.db") as store:
+        store.commit([SessionBegan(), *map(OutgoingStored, messages)])
+        with pytest.RaisesGroup(pytest.RaisesExc(ConnectionLost, match="left before the exchange had ended")):
+            await next_process()
+    assert [kept(state) for state in found] == [([b"1"], [b"2", b"3"]), ([b"2"], [b"3", b"4"])]
+
+
+def kept(state: SessionState | None) -> tuple[list[bytes], list[bytes]]:
+    """The messages that are under way, and those that wait."""
+    assert state is not None
+    return [publish.payload for publish, _ in state.outgoing.values()], [
+        each.payload for each in state.waiting.values()
+    ]
+
+
+class FailsLater(Failing):
+    """Takes everything until a message has to wait."""
+
+    def __init__(self) -> None:
+        super().__init__(WaitingStored)
+
+
+@trio_test
+async def test_a_store_that_fails_without_a_connection_is_the_clients_end(autojump_clock: MockClock) -> None:
+    server = Server()
+
+    async def use_it() -> None:
+        async with open_client(URL, dial=server.dial, store=FailsLater(), client_id="c") as client:
+            await client.wait_for(ClientState.RECONNECTING)
+            await client.publish("a", b"x", qos=1)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(vanish, server)
+        with pytest.raises(StoreFailed, match="no room for WaitingStored"):
+            await use_it()
+
+
+@trio_test
+async def test_what_is_consumed_without_a_connection_is_stored_all_the_same(autojump_clock: MockClock) -> None:
+    server, store = Server(), MemoryStore()
+
+    async def send_one() -> None:
+        peer = await server.accept()
+        await peer.greet()
+        await peer.send(Publish("a", b"x", QoS.EXACTLY_ONCE, packet_id=1))
+        await peer.vanish()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(send_one)
+        async with (
+            open_client(URL, dial=server.dial, store=store, client_id="c", deadlines=SHORT) as client,
+            client.messages("a", acknowledge="manual") as messages,
+        ):
+            message = await anext(messages)
+            await client.wait_for(ClientState.RECONNECTING)
+            messages.acknowledge(message)
+            await trio.testing.wait_all_tasks_blocked()
+            assert store.load() == SessionState(incoming={1})

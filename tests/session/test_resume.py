@@ -37,6 +37,8 @@ from mqttws.session import (
     SessionResumed,
     SessionStarted,
     SessionState,
+    WaitingEnded,
+    WaitingStored,
 )
 from mqttws.vocabulary import ProtocolVersion, QoS, ReasonCode, Role
 from tests.pair import Pair, publishes
@@ -354,6 +356,16 @@ class TestJournal:
         store = MemoryStore()
         store.commit([OutgoingStored(Publish("a", b"", ONCE, packet_id=1)), IncomingStored(3), SessionBegan()])
         assert store.load() == SessionState()
+
+    def test_what_was_not_sent_yet_outlives_the_session_and_is_given_to_the_next_owner(self) -> None:
+        store = MemoryStore()
+        first, second = Publish("a", b"1", ONCE), Publish("a", b"2", TWICE)
+        store.commit([WaitingStored(1, first), WaitingStored(2, second), SessionBegan()])
+        state = store.load()
+        assert state == SessionState(waiting={1: first, 2: second})
+        assert Session(state, durable=True).waiting == {1: first, 2: second}
+        store.commit([WaitingEnded(1)])
+        assert store.load() == SessionState(waiting={2: second})
 
     def test_a_server_journals_into_the_session_that_is_attached(self) -> None:
         session = Session(durable=True)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 import trio
+import trio.testing
 from trio.testing import trio_test
 
 from mqttws.errors import StoreFailed
@@ -128,6 +129,20 @@ async def test_many_who_ask_together_are_served_by_as_few_commits_as_there_can_b
     assert store.sizes == [1, 4]
     assert committer.settled
     assert store.load() == SessionState(incoming={1, 2, 3, 4, 5})
+
+
+@trio_test
+async def test_what_no_write_waits_for_is_stored_soon() -> None:
+    session, store, committer = durable()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(committer.run)
+        for number in (1, 2):
+            session.record(IncomingStored(number))
+            committer.soon()
+            await trio.testing.wait_all_tasks_blocked()
+            assert store.load() == SessionState(incoming=set(range(1, number + 1)))
+        nursery.cancel_scope.cancel()
+    assert committer.settled
 
 
 @trio_test
