@@ -156,7 +156,7 @@ def _check_url(template: str) -> None:
             raise HandlerFault("url", f"there is no parameter {{{name}}}, only {{hub}} and {{event}}")
     if re.search(r"[{}]", _BRACES.sub("", template)):
         raise HandlerFault("url", "a brace stands alone; parameters read {hub} and {event}")
-    host = re.split(r"[/?#\\]", template.partition("://")[2], maxsplit=1)[0]
+    host = re.split("[/?#]", template.partition("://")[2], maxsplit=1)[0]
     if "{" in host:
         raise HandlerFault("url", "parameters stand behind the host, not in it")
     expanded = _expand(template, "hub", VALIDATE)
