@@ -9,12 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from mqttws.vocabulary import ConnectReturnCode, ProtocolVersion, ReasonCode
-
-if TYPE_CHECKING:
-    from mqttws.codec import Publish
 
 __all__ = [
     "AccessExpired",
@@ -352,10 +349,10 @@ class EventFailed(MqttError):
 class SessionLost(MqttError):
     """The Server holds no Session any more, so the outcome of exchanges that were under way cannot be learned.
 
-    ``messages`` are those that the Server may or may not have taken.
+    ``messages`` are those that the Server may or may not have taken, each a :class:`~mqttws.codec.Publish`.
     """
 
-    def __init__(self, messages: Sequence[Publish] = ()) -> None:
+    def __init__(self, messages: Sequence[Any] = ()) -> None:
         super().__init__(messages)
         self.messages = tuple(messages)
 
