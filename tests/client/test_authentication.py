@@ -482,6 +482,28 @@ async def test_when_the_connection_ends_meanwhile_that_is_the_outcome(autojump_c
 
 
 @trio_test
+async def test_without_a_connection_the_next_one_authenticates_by_itself(autojump_clock: MockClock) -> None:
+    server = Server()
+    async with trio.open_nursery() as nursery:
+
+        @nursery.start_soon
+        async def serve() -> None:
+            first = await server.accept()
+            await take_in(first, ScramServer())
+            await first.vanish()
+            second = await server.accept()
+            await take_in(second, ScramServer())
+            await take_in_again(second, ScramServer())
+            await second.finish()
+
+        async with open_client(URL, dial=server.dial, authenticator=ScramClient()) as client:
+            await client.wait_for(ClientState.RECONNECTING)
+            await client.reauthenticate()
+            assert client.state is ClientState.OPEN
+            await client.reauthenticate()
+
+
+@trio_test
 async def test_leaving_the_block_meanwhile_is_an_outcome_too(autojump_clock: MockClock) -> None:
     async with trio.open_nursery() as nursery:
         async with authenticated() as (client, _):
