@@ -100,7 +100,10 @@ async def open_client(
         ``no_proxy`` for ``wss://`` and by ``http_proxy`` for ``ws://``, never for this very machine, and not with a
         ``dial`` of your own.
     ``store``
-        Keeps exchanges at QoS 1 and 2: opened again with the same store and client id, they go on where they stopped.
+        Keeps what was published at QoS 1 and 2 and not completed, and what was received at QoS 2: opened again with the
+        same store, the client goes on where it stopped. :class:`SQLiteStore` does so across processes, remembers the
+        client identifier for whoever gives none, and refuses another one. One that fails ends the client with
+        :class:`~mqttws.errors.StoreFailed`.
     ``reconnect``
         How to come back when a connection ends: see :class:`Reconnect`. Publishing and streams wait meanwhile; what is
         given up, and when, says :mod:`mqttws.client.policy`. None: the end of the connection is that of the client.

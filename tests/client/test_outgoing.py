@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,12 +11,14 @@ import trio.testing
 from trio.testing import MockClock, trio_test
 
 from mqttws.client import Client, PublishResult
+from mqttws.client.failure import Failure
 from mqttws.client.outgoing import Outgoing
-from mqttws.codec import ConnAck, Publish
-from mqttws.errors import ConnectionLost, LocalProtocolError, PublishRefused, QueueFull
+from mqttws.codec import ConnAck, Connect, Publish
+from mqttws.errors import ConnectionLost, LocalProtocolError, PublishRefused, QueueFull, StoreFailed
 from mqttws.session import Delivered
 from mqttws.vocabulary import QoS, ReasonCode
 from tests.client.scripted import Peer, open_pair
+from tests.pair import Pair
 
 
 @trio_test
@@ -222,3 +225,21 @@ async def test_the_end_of_the_connection_is_the_outcome_of_what_is_under_way(aut
 async def expect_loss(client: Client) -> None:
     with pytest.raises(ConnectionLost):
         await client.publish("a", b"2", qos=1)
+
+
+def test_an_outcome_that_cannot_be_stored_any_more_is_not_told() -> None:
+    """The client ends while the end of an exchange is being stored: what was told first stays."""
+    outgoing, waiting = Outgoing(10, 1_000), list[Callable[[], None]]()
+    outgoing.when_stored = waiting.append
+    line = Pair().connect(Connect(client_id="c"))
+    assert outgoing.reserve(2)
+    receipt = outgoing.begin(Publish("a", b"x", QoS.AT_LEAST_ONCE), 2, line.client, 0)
+    outgoing.delivered(Delivered(1, 0, {}, receipt.publish), 5)
+    assert [receipt.done, len(outgoing)] == [False, 1]
+    outgoing.fail(Failure(StoreFailed("the disk is full")))
+    assert [receipt.done, len(outgoing)] == [True, 0]
+    for action in waiting:
+        action()
+    assert receipt.unseen_failure is not None
+    assert str(receipt.unseen_failure.error) == "the disk is full"
+    assert len(outgoing) == 0
