@@ -279,6 +279,27 @@ async def test_the_end_of_a_session_never_overtakes_its_beginning(autojump_clock
         assert [line.split(" ")[1] for line in bed.logged("EventHandlerFailed")] == ends  # and nothing else came of it
 
 
+@trio_test
+async def test_a_session_lives_on_whose_beginning_nobody_could_be_told(autojump_clock: MockClock) -> None:
+    async with equipped(EVERYTHING) as bed:
+        bed.webhook.answer = WebHook.says(Response(204, (("Connection", "close"),)))
+        async with open_wire(bed.endpoint, stream=bed.stream()) as wire:
+            await connected(wire)
+            await bed.webhook.event("sys.connected")
+
+            async def hang_up(request: Request) -> Response:
+                raise trio.BrokenResourceError
+
+            bed.webhook.answer = hang_up
+            wire.send(Disconnect())
+            await wire.end()
+        await bed.webhook.event("sys.disconnected")
+        await trio.sleep(1)
+        (line,) = bed.logged("EventHandlerFailed")
+        assert f"POST {URL}: " in line
+        assert line.endswith("hub=chat client_id=c1")
+
+
 # -- user events ------------------------------------------------------------------------------------------------------
 
 
