@@ -113,7 +113,7 @@ async def test_the_will_speaks_for_a_client_whose_network_is_gone(kind: str, ver
             async with (
                 open_client(server.url, version=version, client_id=client_id()) as witness,
                 witness.subscribe("lastwill", qos=2) as messages,
-                open_client(url, version=version, client_id=client_id(), will=will) as mortal,
+                open_client(url, version=version, client_id=client_id(), will=will, reconnect=None) as mortal,
             ):
                 wire.cut()
                 assert said(await anext(messages)) == ("lastwill", b"gone", 2)
@@ -129,7 +129,7 @@ async def test_a_session_is_resumed_with_what_was_missed(kind: str, version: int
         url = replace(server, port=wire.port).url
         with trio.fail_after(DEADLINE):
             async with open_client(server.url, version=version, client_id=client_id()) as publisher:
-                async with open_client(url, version=version, client_id=name, store=store) as sleeper:
+                async with open_client(url, version=version, client_id=name, store=store, reconnect=None) as sleeper:
                     assert not sleeper.session_present
                     async with sleeper.subscribe("dreams", qos=2, keep=True) as messages:
                         await publisher.publish("dreams", b"awake", qos=0)
@@ -140,7 +140,7 @@ async def test_a_session_is_resumed_with_what_was_missed(kind: str, version: int
                 await publisher.publish("dreams", b"missed 1", qos=1)
                 await publisher.publish("dreams", b"missed 2", qos=2)
                 wire.mend()
-                async with open_client(url, version=version, client_id=name, store=store) as sleeper:
+                async with open_client(url, version=version, client_id=name, store=store, reconnect=None) as sleeper:
                     assert sleeper.session_present
                     async with sleeper.messages("dreams") as messages:
                         assert said(await anext(messages)) == ("dreams", b"missed 1", 1)
@@ -170,7 +170,12 @@ async def test_exchanges_survive_a_cut_and_happen_exactly_once(kind: str, versio
                 witness.subscribe("once", qos=2) as messages,
             ):
                 async with open_client(
-                    url, version=version, client_id=name, store=store, session_expiry_interval=SESSION_SECONDS
+                    url,
+                    version=version,
+                    client_id=name,
+                    store=store,
+                    session_expiry_interval=SESSION_SECONDS,
+                    reconnect=None,
                 ) as publisher:
                     async with publisher.subscribe("kept", keep=True):  # aedes reports no Session without one
                         pass
@@ -181,7 +186,7 @@ async def test_exchanges_survive_a_cut_and_happen_exactly_once(kind: str, versio
                     wire.cut()
                     assert [await is_lost(receipt) for receipt in receipts][-1]
                 wire.mend()
-                async with open_client(url, version=version, client_id=name, store=store) as publisher:
+                async with open_client(url, version=version, client_id=name, store=store, reconnect=None) as publisher:
                     assert publisher.session_present
                     assert publisher.lost == ()
                     while len(seen) < CROWD:
