@@ -7,6 +7,7 @@ is silent it follows a setting, and :mod:`mqttws.endpoint.service` says which th
 from __future__ import annotations
 
 import errno
+import socket
 import ssl
 from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
@@ -74,6 +75,7 @@ async def open_endpoint(
         check_hub(hub)
     check_handlers(handlers or {})
     listeners = await trio.open_tcp_listeners(port, host=None if host in _ANY[:1] else host, backlog=_BACKLOG)
+    listeners.sort(key=lambda listener: listener.socket.family != socket.AF_INET)  # what every client can reach first
     try:
         bound = listeners[0].socket.getsockname()[1]
         if public_address is None:

@@ -43,7 +43,7 @@ def test_it_runs_against_any_server_by_url(endpoint: tuple[str, str], capsys: py
     url = endpoint[1]
     assert main(["quickstart", "--url", url, "-t", "other", "-m", "Grüße"]) == 0
     out = capsys.readouterr().out
-    assert out.startswith("1. Using the Server at ws://127.0.0.1:")
+    assert out.startswith("1. Using the Server at ws://localhost:")
     assert 'Received "Grüße" on "other"' in out
     assert url.split("=")[1] not in out
 

@@ -16,7 +16,7 @@ import pytest
 from mqttws.cli import main
 from mqttws.cli.serve import _setting
 from mqttws.endpoint.service import Service, settings_of
-from mqttws.webpubsub import ClientAccessUrl, ConnectionString, Roles, read_token
+from mqttws.webpubsub import ClientAccessUrl, ConnectionString, Roles, client_access_url, read_token
 from tests.cli.peers import Command, serving
 
 KEY = "canary0123456789abcdef0123456789abcdef"
@@ -28,7 +28,7 @@ def test_it_says_where_it_is_and_serves_until_a_signal_comes(number: int) -> Non
         service = ConnectionString.parse(connection_string)
         assert service.access_key == KEY
         parsed = ClientAccessUrl.parse(url)
-        assert (parsed.host, parsed.hub) == ("127.0.0.1", "chat")
+        assert (parsed.host, parsed.hub) == ("localhost", "chat")
         claims = read_token(parsed.token, [KEY], [service.audience("chat")], time.time())
         assert claims.roles == Roles.everything()
         assert 0 < claims.expires_at - time.time() <= 600
@@ -45,7 +45,7 @@ def test_it_says_where_it_is_and_serves_until_a_signal_comes(number: int) -> Non
 def test_every_hub_named_gets_a_url_and_no_other_is_served(capsys: pytest.CaptureFixture[str]) -> None:
     with serving("--hub", "chat", "--hub", "news", "--quiet") as (command, connection_string, _):
         news = command.line()
-        assert news.startswith("url: ws://127.0.0.1:")
+        assert news.startswith("url: ws://localhost:")
         assert "/hubs/news?access_token=" in news
         assert main(["url", "--connection-string", connection_string, "--hub", "other", "--everything"]) == 0
         other = capsys.readouterr().out.strip()
@@ -87,7 +87,7 @@ def test_it_serves_in_this_very_process(
     thread.join()
     out, err = capsys.readouterr()
     assert [line.split(": ")[0] for line in out.splitlines()] == ["connection-string", "url", "url"]
-    assert f"Endpoint=http://127.0.0.1:{unused_port};AccessKey={KEY};" in out
+    assert f"Endpoint=http://localhost:{unused_port};AccessKey={KEY};" in out
     assert KEY not in err
 
 
@@ -185,7 +185,7 @@ def test_a_port_that_is_taken_is_a_failure(capsys: pytest.CaptureFixture[str]) -
         assert main(["serve", "--port", str(port)]) == 1
     out, err = capsys.readouterr()
     assert (out, err.count("\n")) == ("", 1)
-    assert err.startswith(f"mqttws serve: cannot listen on 127.0.0.1:{port}: ")
+    assert err.startswith(f"mqttws serve: cannot listen on localhost:{port}: ")
 
 
 def test_a_certificate_made_now_is_trusted_by_who_has_its_authority(
@@ -194,8 +194,8 @@ def test_a_certificate_made_now_is_trusted_by_who_has_its_authority(
     authority = tmp_path / "ca.pem"
     pub = ["-t", "t", "-m", "x", "-q", "1"]
     with serving("--quiet", "--tls", str(authority)) as (_, connection_string, url):
-        assert connection_string.startswith("Endpoint=https://127.0.0.1:")
-        assert url.startswith("wss://127.0.0.1:")
+        assert connection_string.startswith("Endpoint=https://localhost:")
+        assert url.startswith("wss://localhost:")
         assert main(["pub", "-L", url, "--cafile", str(authority), *pub]) == 0
         assert main(["pub", "-L", url, "--insecure", *pub]) == 0
         assert main(["pub", "-L", url, *pub]) == 3
@@ -208,7 +208,7 @@ def test_a_certificate_of_ones_own_is_served(tmp_path: Path) -> None:
     import trustme
 
     authority = trustme.CA()
-    certificate = authority.issue_cert("127.0.0.1")
+    certificate = authority.issue_cert("localhost")
     authority.cert_pem.write_to_path(tmp_path / "ca.pem")
     certificate.private_key_pem.write_to_path(tmp_path / "key.pem")
     for blob in certificate.cert_chain_pems:
@@ -236,3 +236,31 @@ def test_an_ipv6_address_is_served() -> None:
         connection_string, url = command.line(), command.line().removeprefix("url: ")
         assert connection_string.startswith("connection-string: Endpoint=http://[::1]:")
         assert main(["pub", "-L", url, "-t", "t", "-m", "x", "-q", "1"]) == 0
+
+
+def test_a_configuration_is_served_and_options_count_more(tmp_path: Path) -> None:
+    (tmp_path / "primary.key").write_text("p" * 40)
+    config = tmp_path / "serve.toml"
+    key_file = tmp_path / "primary.key"
+    text = (
+        f'host = "127.0.0.1"\nport = 1\nhubs = ["news"]\naccess_key_file = "{key_file}"\nsecondary_key = "{"s" * 40}"\n'
+    )
+    config.write_text(f"{text}lifetime = 60\n[settings]\nanonymous = true\n")
+    with serving("--quiet", "--config", str(config)) as (_, connection_string, url):
+        assert connection_string.startswith("Endpoint=http://127.0.0.1:")
+        assert f"AccessKey={'p' * 40};" in connection_string
+        port = ClientAccessUrl.parse(url).port
+        assert port > 1
+        anybody = f"ws://127.0.0.1:{port}/clients/mqtt/hubs/news"
+        assert main(["pub", "-L", anybody, "-t", "t", "-m", "x"]) == 1  # let in, without roles
+        assert main(["pub", "-L", f"ws://127.0.0.1:{port}/clients/mqtt/hubs/chat", "-t", "t", "-m", "x"]) == 3
+        second = client_access_url(connection_string.replace("p" * 40, "s" * 40), "news", roles=Roles.everything())
+        assert main(["pub", "-L", second, "-t", "t", "-m", "x", "-q", "1"]) == 0
+        assert "/hubs/news?" in url
+
+
+def test_a_configuration_with_a_typing_error_starts_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = tmp_path / "serve.toml"
+    config.write_text("[settings]\nanonymos = true\n")
+    assert main(["serve", "--config", str(config)]) == 2
+    assert "there is no setting 'anonymos'; did you mean 'anonymous'?" in capsys.readouterr().err
