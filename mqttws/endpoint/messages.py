@@ -10,6 +10,8 @@ from typing import Any, Final, cast
 from mqttws.codec import Publish, Will, encode
 from mqttws.codec.properties import PublishProperties
 from mqttws.endpoint.subscriber import Subscriber
+from mqttws.errors import LocalProtocolError
+from mqttws.topics import check_topic
 from mqttws.vocabulary import QOS, ProtocolVersion, QoS
 from mqttws.webpubsub import SERVER_MESSAGES
 
@@ -41,7 +43,8 @@ def size_of(topic: str, payload: bytes) -> int:
 class Message:
     """A message as the hub holds it. ``expires_at`` is in seconds of the caller's clock, infinity for never.
 
-    ``user_id`` is the sender's, for protocols that tell it.
+    ``user_id`` is the sender's, for protocols that tell it. ``has_topic`` is false for a group whose name no PUBLISH
+    can carry.
     """
 
     topic: str
@@ -51,6 +54,7 @@ class Message:
     properties: PublishProperties
     expires_at: float = math.inf
     user_id: str | None = None
+    has_topic: bool = True
     #: What :meth:`encoded` has made in this fan-out.
     _encoded: dict[tuple[object, ...], tuple[Publish, bytes]] = field(default_factory=dict, repr=False)
 
@@ -83,7 +87,7 @@ class Message:
         """
         given: dict[str, Any] = {"content_type": content_type, "message_expiry_interval": lifetime}
         properties, expires_at = _forwarded({name: value for name, value in given.items() if value is not None}, now)
-        return cls(topic, payload, QoS.AT_LEAST_ONCE, False, properties, expires_at, user_id)
+        return cls(topic, payload, QoS.AT_LEAST_ONCE, False, properties, expires_at, user_id, _is_topic(topic))
 
     @property
     def size(self) -> int:
@@ -128,6 +132,16 @@ class Message:
             if subscriber.identifiers:
                 properties["subscription_identifier"] = list(subscriber.identifiers)
         return Publish(self.topic, self.payload, qos, retain, False, None, properties)
+
+
+def _is_topic(group: str) -> bool:
+    """Whether a group's name can be a Topic Name."""
+    try:
+        check_topic(group)
+        group.encode()
+    except (LocalProtocolError, UnicodeEncodeError):
+        return False
+    return True
 
 
 def _forwarded(given: Mapping[str, Any], now: float) -> tuple[PublishProperties, float]:

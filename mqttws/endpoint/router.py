@@ -49,7 +49,7 @@ class Router:
         self.wants = wants
         self.members: dict[str, Member] = {}
         self.users: dict[str, dict[Member, None]] = {}
-        self.index: SubscriptionIndex[Member] = SubscriptionIndex()
+        self.index: SubscriptionIndex[Member] = SubscriptionIndex(wildcards=service.wildcards)
         self.retained: RetainedMessages[Member] = RetainedMessages(service)
         self.deadlines: Deadlines[tuple[Member, Clock]] = Deadlines()
         self.touched: dict[Visitor, None] = {}

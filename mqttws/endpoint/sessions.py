@@ -79,11 +79,15 @@ class ClientSession(Member):
     def offer(self, message: Message, subscriber: Subscriber, now: float) -> bool:
         """Send a message or, if its QoS is above 0 and the client cannot take it now, queue it.
 
-        The QoS is the smaller one of the message's and the subscription's [MQTT-3.8.4-8; 3.1.1: MQTT-3.8.4-6]. False
-        if the queue is full: the session cannot keep its promise any more and has to end.
+        The QoS is the smaller one of the message's and the subscription's [MQTT-3.8.4-8; 3.1.1: MQTT-3.8.4-6]. What
+        comes from a group whose name is no Topic Name cannot be said in MQTT and is dropped. False if the queue is
+        full: the session cannot keep its promise any more and has to end.
         """
         qos = min(message.qos, subscriber.qos)
         connection = self.connection
+        if not message.has_topic:
+            self.counters.dropped += 1
+            return True
         if qos == QoS.AT_MOST_ONCE:
             if connection is not None and self._takes_more(connection):
                 self._send(connection, message, subscriber, qos, now)

@@ -23,12 +23,14 @@ class SubscriptionIndex(Generic[SessionT]):
     """The subscriptions of one hub.
 
     A topic that is a group matches itself only, so one dict holds these. Filters with wildcards are in a tree beside
-    it, and a shared subscription stands in either as one subscriber that picks a member for each message.
+    it, and a shared subscription stands in either as one subscriber that picks a member for each message. Without
+    ``wildcards`` every name is that of a group: the groups of tokens, REST and native clients may be called ``C#``.
     """
 
-    __slots__ = ("_exact", "_shares", "_tree")
+    __slots__ = ("_exact", "_shares", "_tree", "_wildcards")
 
-    def __init__(self) -> None:
+    def __init__(self, *, wildcards: bool = True) -> None:
+        self._wildcards = wildcards
         self._exact: dict[str, dict[SessionT | Share[SessionT], Subscriber]] = {}
         self._tree: FilterTree[SessionT | Share[SessionT], Subscriber] = FilterTree()
         self._shares: dict[str, Share[SessionT]] = {}
@@ -49,7 +51,7 @@ class SubscriptionIndex(Generic[SessionT]):
         share.members[session] = subscriber
 
     def _set(self, topic_filter: str, key: SessionT | Share[SessionT], subscriber: Subscriber) -> None:
-        if has_wildcard(topic_filter):
+        if self._wildcards and has_wildcard(topic_filter):
             self._tree.set(topic_filter, key, subscriber)
         else:
             self._exact.setdefault(topic_filter, {})[key] = subscriber
@@ -66,7 +68,7 @@ class SubscriptionIndex(Generic[SessionT]):
             self._unset(shared_filter(topic_filter)[1], share)
 
     def _unset(self, topic_filter: str, key: SessionT | Share[SessionT]) -> None:
-        if has_wildcard(topic_filter):
+        if self._wildcards and has_wildcard(topic_filter):
             self._tree.discard(topic_filter, key)
             return
         sessions = self._exact.get(topic_filter)

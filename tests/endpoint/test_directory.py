@@ -305,3 +305,16 @@ def test_a_client_that_has_left_cannot_be_dismissed_twice() -> None:
     bench.hub.close(member_of(bench), bench.now)
     bench.settle()
     assert len(client.all(Closed)) == 1
+
+
+@pytest.mark.parametrize("group", ["#", "a/+", "C#", "a\0b", "half \ud800"])
+def test_any_name_does_for_a_group_and_is_no_wildcard_but_only_a_topic_name_reaches_mqtt(group: str) -> None:
+    bench = Bench()
+    client = bench.client(groups=("x",))
+    bench.hub.add_to_group(member_of(bench), group)
+    for topic in (group, "a/b", "x"):
+        bench.hub.publish(Message.from_server(b"hi", bench.now, topic=topic), bench.now)
+    bench.settle()
+    assert [topic for topic, _, _ in client.received] == ["x"]
+    assert bench.counters.dropped == 1
+    assert bench.hub.remove_from_group(member_of(bench), group)
