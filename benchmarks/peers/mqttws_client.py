@@ -24,7 +24,7 @@ def run(job: Job) -> None:
 async def publish(job: Job) -> None:
     """QoS 0 waits for the send buffer only, so one message of QoS 1 at the end says that all have arrived."""
     payload, watch = payload_of(job.size), Stopwatch(job.messages)
-    async with open_client(job.url, version=job.version) as client:
+    async with open_client(job.url, version=job.version, reconnect=None) as client:
         watch.start()
         if not job.qos:
             for _ in range(job.messages):
@@ -45,7 +45,7 @@ async def receive(job: Job) -> None:
     """Messages through the iterator, one by one."""
     watch, count = Stopwatch(job.messages - 1), 0
     async with (
-        open_client(job.url, version=job.version, receive_maximum=_RECEIVE_MAXIMUM) as client,
+        open_client(job.url, version=job.version, reconnect=None, receive_maximum=_RECEIVE_MAXIMUM) as client,
         client.subscribe(MESSAGE_TOPIC, qos=job.qos) as messages,
     ):
         say({"ready": True})
@@ -65,7 +65,7 @@ async def idle(job: Job) -> None:
     """Connections that do nothing until standard input ends."""
     async with AsyncExitStack() as stack:
         for number in range(1, 1 + job.messages):
-            await stack.enter_async_context(open_client(job.url, version=job.version, keep_alive=60))
+            await stack.enter_async_context(open_client(job.url, version=job.version, reconnect=None, keep_alive=60))
             if number in (WARM, job.messages):
                 say({"clients": number})
                 await trio.to_thread.run_sync(sys.stdin.buffer.readline)
