@@ -8,7 +8,7 @@ from __future__ import annotations
 from mqttws.errors import LocalProtocolError
 from mqttws.vocabulary import ReasonCode
 
-__all__ = ["check_filter", "check_topic", "has_wildcard", "is_shared", "matches", "shared_filter"]
+__all__ = ["check_filter", "check_topic", "has_wildcard", "is_shared", "matches", "overlap", "shared_filter"]
 
 
 def check_topic(topic: str) -> None:
@@ -107,3 +107,18 @@ def matches(topic_filter: str, topic: str) -> bool:
     elif len(levels) != len(wanted):
         return False
     return all(want in ("+", level) for want, level in zip(wanted, levels, strict=True))
+
+
+def overlap(one: str, other: str) -> bool:
+    """Whether some Topic Name belongs to both of two valid Topic Filters; shared ones by their inner part."""
+    first, second = one.split("/"), other.split("/")
+    for wide, narrow in ((first, second), (second, first)):
+        if wide[0] in ("+", "#") and narrow[0][:1] == "$":
+            return False  # MQTT-4.7.2-1
+    for here, there in zip(first, second, strict=False):
+        if here == "#" or there == "#":
+            return True
+        if here not in (there, "+") and there != "+":
+            return False
+    rest = first[len(second) :] or second[len(first) :]
+    return not rest or rest == ["#"]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
+from itertools import product
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mqttws.errors import LocalProtocolError
-from mqttws.topics import check_filter, check_topic, has_wildcard, is_shared, matches, shared_filter
+from mqttws.topics import check_filter, check_topic, has_wildcard, is_shared, matches, overlap, shared_filter
 from mqttws.vocabulary import ReasonCode
 from tests.strategies import topic_filters, topic_names
 
@@ -158,6 +159,24 @@ _WANTED = st.lists(st.sampled_from(["", "a", "b", "+"]), min_size=1, max_size=4)
 def test_matching_agrees_with_the_rules_level_by_level(wanted: list[str], rest: bool, levels: list[str]) -> None:
     wanted = wanted + ["#"] * rest
     assert matches("/".join(wanted), "/".join(levels)) == _model(wanted, levels)
+
+
+#: Every name that two of the filters above could have in common, if they have any.
+_NAMES = ["/".join(levels) for size in range(1, 6) for levels in product(("", "a", "b"), repeat=size)]
+
+
+@given(st.lists(_WANTED, min_size=2, max_size=2), st.lists(st.booleans(), min_size=2, max_size=2))
+def test_filters_overlap_exactly_if_some_topic_matches_both(wanted: list[list[str]], rest: list[bool]) -> None:
+    one, other = ("/".join(levels + ["#"] * more) for levels, more in zip(wanted, rest, strict=True))
+    assert overlap(one, other) == overlap(other, one)
+    assert overlap(one, other) == any(matches(one, name) and matches(other, name) for name in _NAMES)
+
+
+@pytest.mark.parametrize(("one", "other"), [("#", "$SYS/a"), ("+/a", "$SYS/a"), ("$SYS/#", "+/+")])
+def test_a_leading_wildcard_does_not_overlap_with_names_that_begin_with_a_dollar(one: str, other: str) -> None:
+    assert not overlap(one, other)
+    assert not overlap(other, one)
+    assert overlap("$SYS/#", "$SYS/+")
 
 
 def test_long_topics_take_time_in_proportion() -> None:

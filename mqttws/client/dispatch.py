@@ -68,6 +68,8 @@ class Dispatcher:
         self._streams: list[Messages] = []
         self._routes: dict[_Route, tuple[Messages, ...]] = {}
         self._subscriptions: dict[int, frozenset[str]] = {}
+        #: The filters that the Server has a Subscription Identifier for.
+        self.identified: frozenset[str] = frozenset()
         self._waiting: list[Message] = []
         self._given_up: dict[str, None] = {}
         self._serial = 0
@@ -132,10 +134,15 @@ class Dispatcher:
         wanting = [stream for stream in open_streams if _wants(stream.topic_filters, publish.topic)]
         names = self._named_by(publish)
         if names is not None:
+            # A subscription without an identifier is named by none, and may be meant all the same.
+            meant = [
+                {name for name in stream.topic_filters if name in names or name not in self.identified}
+                for stream in wanting
+            ]
             wanting = [
                 stream
-                for stream in wanting
-                if not stream.subscribed or _wants(names.intersection(stream.topic_filters), publish.topic)
+                for stream, filters in zip(wanting, meant, strict=True)
+                if not stream.subscribed or _wants(filters, publish.topic)
             ]
         streams = tuple(wanting)
         if not streams:
@@ -145,13 +152,20 @@ class Dispatcher:
         self._routes[_route_of(publish)] = streams
         return streams
 
-    def identify(self, identifier: int, topic_filters: Sequence[str]) -> None:
-        """A SUBSCRIBE for these filters goes out with this Subscription Identifier."""
+    def identify(self, identifier: int | None, topic_filters: Sequence[str]) -> None:
+        """A SUBSCRIBE for these filters goes out with this Subscription Identifier, or without one."""
         self._routes.clear()
-        known = self._subscriptions.pop(identifier, frozenset())
-        self._subscriptions[identifier] = known.union(topic_filters)
-        if len(self._subscriptions) > REMEMBERED:
-            del self._subscriptions[next(iter(self._subscriptions))]
+        if identifier is None:
+            if self.identified.isdisjoint(topic_filters):
+                return
+            for number, names in self._subscriptions.items():
+                self._subscriptions[number] = names.difference(topic_filters)
+        else:
+            known = self._subscriptions.pop(identifier, frozenset())
+            self._subscriptions[identifier] = known.union(topic_filters)
+            if len(self._subscriptions) > REMEMBERED:
+                del self._subscriptions[next(iter(self._subscriptions))]
+        self.identified = frozenset().union(*self._subscriptions.values())
 
     def _named_by(self, publish: Publish) -> frozenset[str] | None:
         """The filters that a message's Subscription Identifiers stand for; None where not all of them are known.

@@ -59,9 +59,9 @@ class Subscribing:
             When ``messages.acknowledge(message)`` is called, in any order, which may also refuse it.
 
         The stream stays open while the client reconnects. Where the Server has lost the Session the filters are
-        subscribed anew; a refusal then ends the stream with :class:`~mqttws.errors.SubscribeRefused`. In 5.0 each
-        SUBSCRIBE has a Subscription Identifier, unless ``properties`` give one or the Server has none: so overlapping
-        filters get a copy each.
+        subscribed anew; a refusal then ends the stream with :class:`~mqttws.errors.SubscribeRefused`. In 5.0
+        filters that overlap get Subscription Identifiers, where the Server has them and ``properties`` give none: so
+        each stream gets the copies that are meant for it.
 
         A filter that is subscribed already is not subscribed again, unless at a higher QoS; both streams get its
         messages. Leaving the block sends UNSUBSCRIBE with the last one out, unless ``keep`` leaves the subscription in

@@ -2,24 +2,26 @@
 
 A Session outlives a connection, and the streams may outlive a Session: what was not answered is asked for again on the
 next connection, and what was subscribed is subscribed anew where the Server has lost the Session.
+
+Filters that overlap get Subscription Identifiers, so that each stream gets the copies that are meant for it. Where
+nothing overlaps there is nothing to tell apart, and a property in each message would cost a third of the throughput.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Final
-
-import trio
 
 from mqttws.client.dispatch import Dispatcher
 from mqttws.client.failure import Failure
 from mqttws.client.inbox import Messages
+from mqttws.client.wanted import Request, Wanted, takes_identifiers
 from mqttws.codec import SubAck, Subscribe, Subscription, UnsubAck, Unsubscribe, encode
 from mqttws.codec.properties import SubscribeProperties, UnsubscribeProperties
 from mqttws.errors import LocalProtocolError, SubscribeRefused, name_of
 from mqttws.session import Connection
+from mqttws.topics import has_wildcard, is_shared, overlap, shared_filter
 from mqttws.vocabulary import ProtocolVersion
 
 __all__ = ["Subscriptions"]
@@ -33,69 +35,17 @@ LARGEST_IDENTIFIER: Final = 268_435_455
 BATCH: Final = 20
 
 
-@dataclass(slots=True, eq=False)
-class _Request:
-    """A SUBSCRIBE: what it asks for, and what SUBACK says to each filter once it is there.
-
-    ``identifier`` is its Subscription Identifier, unless ``properties`` have one. It may be sent more than once.
-    """
-
-    properties: SubscribeProperties
-    identifier: int
-    asked: list[tuple[_Wanted, Subscription]] = field(default_factory=list)
-    sent: bool = False
-    answered: trio.Event = field(default_factory=trio.Event)
-    reason_codes: dict[str, int] = field(default_factory=dict)
-    answer: SubAck | None = None
-    failure: Failure | None = None
-
-    async def wait(self) -> None:
-        await self.answered.wait()
-        if self.failure is not None:
-            raise self.failure.fresh()
-
-    def fail(self, failure: Failure) -> None:
-        self.failure = failure
-        self.answered.set()
-
-    def packet(self, connection: Connection) -> Subscribe:
-        """The SUBSCRIBE for a connection, with a Subscription Identifier where its Server takes any."""
-        properties = self.properties
-        if connection.version is ProtocolVersion.V5 and connection.limits.subscription_identifiers_available:
-            own: SubscribeProperties = {"subscription_identifier": self.identifier}
-            properties = own | properties
-        return Subscribe(0, [subscription for _, subscription in self.asked], properties)
-
-
-@dataclass(slots=True, eq=False)
-class _Wanted:
-    """One Topic Filter: the options asked for last, the SUBSCRIBE that did, and the streams that want it.
-
-    ``granted`` are the last options that the Server took, with their SUBSCRIBE; None while there are none.
-    """
-
-    subscription: Subscription
-    request: _Request
-    granted: tuple[Subscription, _Request] | None = None
-    keep: bool = False
-    streams: list[Messages] = field(default_factory=list)
-
-    @property
-    def refused(self) -> bool:
-        """Whether the Server has been asked, has answered, and there is no subscription."""
-        return self.granted is None and self.request.answered.is_set()
-
-
 class Subscriptions:
     """One SUBSCRIBE for each filter, however many streams want it; UNSUBSCRIBE when the last one goes."""
 
     def __init__(self, dispatcher: Dispatcher) -> None:
         self._dispatcher = dispatcher
-        self._wanted: dict[str, _Wanted] = {}
-        self._kept: dict[str, _Wanted] = {}  # in the Session, without a stream
-        self._requests: dict[int, _Request] = {}
+        self._wanted: dict[str, Wanted] = {}
+        self._kept: dict[str, Wanted] = {}  # in the Session, without a stream
+        self._wide: dict[str, None] = {}  # those of both that may overlap with a plain Topic Name
+        self._requests: dict[int, Request] = {}
         self._farewells: dict[int, tuple[str, ...]] = {}
-        self._unasked: list[_Request] = []  # for the next connection
+        self._unasked: list[Request] = []  # for the next connection
         self._owed: dict[str, None] = {}  # to be unsubscribed on it
         self._last_identifier = 0
 
@@ -110,7 +60,7 @@ class Subscriptions:
         now: float,
         *,
         keep: bool,
-    ) -> list[_Request]:
+    ) -> list[Request]:
         """Let a stream in, and subscribe to what is not subscribed yet or only at a lower QoS, as soon as may be.
 
         Returns what to wait for, filter by filter. Raises :class:`LocalProtocolError`, and changes nothing, where a
@@ -118,21 +68,24 @@ class Subscriptions:
         """
         new = [subscription for subscription in subscriptions if self._is_new(subscription)]
         if new:
-            self._last_identifier = self._last_identifier % LARGEST_IDENTIFIER + 1
-            request = _Request(properties.copy() if properties else {}, self._last_identifier)
+            request = Request(properties.copy() if properties else {})
             for subscription in new:
                 known = self._wanted.get(subscription.topic_filter)
-                request.asked.append((known or _Wanted(subscription, request), subscription))
+                request.asked.append((known or Wanted(subscription, request), subscription))
+            _check(request, connection)
+            requests = [*self._tell_apart(request, connection), request]
             if connection.is_open:
-                self._send(request, connection, now)
+                for each in requests:
+                    self._send(each, connection, now)
             else:
-                _check(request, connection)
-                self._unasked.append(request)
+                self._unasked += requests
             for wanted, subscription in request.asked:
                 wanted.subscription, wanted.request = subscription, request
                 self._wanted[subscription.topic_filter] = wanted
                 self._kept.pop(subscription.topic_filter, None)
                 self._owed.pop(subscription.topic_filter, None)
+                if _is_wide(subscription.topic_filter):
+                    self._wide[subscription.topic_filter] = None
         entered = [self._wanted[subscription.topic_filter] for subscription in subscriptions]
         for wanted in entered:
             wanted.keep |= keep
@@ -148,15 +101,50 @@ class Subscriptions:
             raise LocalProtocolError(f"{subscription.topic_filter!r} is subscribed already, with other options")
         return subscription.qos > known.subscription.qos
 
-    def _send(self, request: _Request, connection: Connection, now: float) -> None:
+    def _send(self, request: Request, connection: Connection, now: float) -> None:
         sent = connection.send(request.packet(connection), now)
         assert isinstance(sent, Subscribe)
         self._requests[sent.packet_id] = request
         request.sent = True
-        if (identifier := sent.properties.get("subscription_identifier")) is not None:
-            self._dispatcher.identify(identifier, [subscription.topic_filter for subscription in sent.subscriptions])
+        names = [subscription.topic_filter for subscription in sent.subscriptions]
+        self._dispatcher.identify(sent.properties.get("subscription_identifier"), names)
 
-    async def granted(self, stream: Messages, requests: Sequence[_Request]) -> None:
+    def _tell_apart(self, request: Request, connection: Connection) -> list[Request]:
+        """Give a request an identifier if that is needed, and return those that give one to what it overlaps with.
+
+        They go first: a Server that sends one copy for all subscriptions names only those that have an identifier.
+        """
+        if not takes_identifiers(connection):
+            return []
+        names = [subscription.topic_filter for _, subscription in request.asked]
+        identified = self._dispatcher.identified
+        candidates = (*self._wanted, *self._kept) if any(map(_is_wide, names)) else self._wide
+        rivals = [
+            self._wanted.get(topic_filter) or self._kept[topic_filter]
+            for topic_filter in candidates
+            if topic_filter not in names and _overlap_any(topic_filter, names)
+        ]
+        rivals = [wanted for wanted in rivals if not wanted.refused]
+        if rivals or not identified.isdisjoint(names):
+            request.identifier = self._next_identifier()
+        renewals: dict[Request, Request] = {}
+        for wanted in rivals:
+            if wanted.subscription.topic_filter in identified:
+                continue
+            old = wanted.request
+            if old not in renewals:
+                renewals[old] = Request(old.properties, self._next_identifier(), renewal=True)
+            renewals[old].asked.append((wanted, wanted.subscription))
+        for renewal in renewals.values():
+            for wanted, _ in renewal.asked:
+                wanted.request = renewal
+        return list(renewals.values())
+
+    def _next_identifier(self) -> int:
+        self._last_identifier = self._last_identifier % LARGEST_IDENTIFIER + 1
+        return self._last_identifier
+
+    async def granted(self, stream: Messages, requests: Sequence[Request]) -> None:
         """Wait until the Server has answered; raise :class:`SubscribeRefused` where it refused any of the filters."""
         for request in requests:
             await request.wait()
@@ -179,11 +167,11 @@ class Subscriptions:
             if wanted.streams:
                 continue
             del self._wanted[topic_filter]
-            if wanted.refused:
-                continue
-            if wanted.keep:
+            if wanted.keep and not wanted.refused:
                 self._kept[topic_filter] = wanted
-            else:
+                continue
+            self._wide.pop(topic_filter, None)
+            if not wanted.refused:
                 given_up.append(topic_filter)
                 if wanted.request.sent or wanted.granted is not None:
                     known_to_server.append(topic_filter)
@@ -224,8 +212,10 @@ class Subscriptions:
                 wanted.granted = subscription, request
             elif wanted.request is request:
                 if wanted.granted is not None:
-                    # A higher QoS was refused, the subscription that there was stays.
+                    # A higher QoS was refused, or an identifier; the subscription that there was stays.
                     wanted.subscription, wanted.request = wanted.granted
+                    if request.renewal:
+                        self._dispatcher.identify(None, [subscription.topic_filter])
                 else:
                     self._end_streams(
                         wanted,
@@ -235,13 +225,14 @@ class Subscriptions:
                     )
         request.answered.set()
 
-    def _end_streams(self, wanted: _Wanted, failure: Failure) -> None:
+    def _end_streams(self, wanted: Wanted, failure: Failure) -> None:
         """A filter is not subscribed, or not any more: whoever iterates over its messages is told."""
         for stream in wanted.streams:
             self._dispatcher.end(stream, failure)
         topic_filter = wanted.subscription.topic_filter
         if self._kept.get(topic_filter) is wanted:
             del self._kept[topic_filter]
+            self._wide.pop(topic_filter, None)
             logger.warning("The subscription to %r could not be kept: %s", topic_filter, failure.error)
 
     def on_unsuback(self, packet: UnsubAck) -> None:
@@ -285,22 +276,22 @@ class Subscriptions:
         for start in range(0, len(owed), BATCH):
             self._unsubscribe(owed[start : start + BATCH], connection, now)
 
-    def _is_current(self, request: _Request) -> bool:
+    def _is_current(self, request: Request) -> bool:
         return any(self._has(wanted) for wanted, _ in request.asked)
 
-    def _has(self, wanted: _Wanted) -> bool:
+    def _has(self, wanted: Wanted) -> bool:
         topic_filter = wanted.subscription.topic_filter
         return self._wanted.get(topic_filter) is wanted or self._kept.get(topic_filter) is wanted
 
-    def _anew(self) -> list[_Request]:
+    def _anew(self) -> list[Request]:
         """The Server has lost the Session: SUBSCRIBE as before for all that was granted and is still wanted."""
-        again: dict[_Request, _Request] = {}
+        again: dict[Request, Request] = {}
         for wanted in (*self._wanted.values(), *self._kept.values()):
             granted, wanted.granted = wanted.granted, None
             if granted is None or not wanted.request.answered.is_set():
                 continue  # refused, or asked for again in any case
             subscription, old = granted
-            request = again.setdefault(old, _Request(old.properties, old.identifier))
+            request = again.setdefault(old, Request(old.properties, old.identifier))
             request.asked.append((wanted, subscription))
             wanted.request = request
         return list(again.values())
@@ -319,8 +310,22 @@ def _options(subscription: Subscription) -> tuple[object, ...]:
     return subscription.no_local, subscription.retain_as_published, subscription.retain_handling
 
 
-def _check(request: _Request, connection: Connection) -> None:
-    """What sending would check, as far as it can be known without a connection."""
+def _is_wide(topic_filter: str) -> bool:
+    """Whether a filter may overlap with another one that has no wildcard."""
+    return has_wildcard(topic_filter) or is_shared(topic_filter)
+
+
+def _overlap_any(topic_filter: str, others: Sequence[str]) -> bool:
+    mine = _inner(topic_filter)
+    return any(overlap(mine, _inner(other)) for other in others)
+
+
+def _inner(topic_filter: str) -> str:
+    return shared_filter(topic_filter)[1] if is_shared(topic_filter) else topic_filter
+
+
+def _check(request: Request, connection: Connection) -> None:
+    """What sending would check, as far as it can be known before, or without a connection."""
     packet = request.packet(connection)
     packet.packet_id = 1
     connection.limits.check_subscribe(packet)

@@ -387,6 +387,21 @@ async def test_each_copy_goes_to_the_subscription_that_it_was_sent_for() -> None
 
 
 @trio_test
+async def test_a_subscription_without_an_identifier_may_be_meant_by_any_copy() -> None:
+    desk = Desk()
+    exact, wide = desk.stream("a/b", subscribed=True), desk.stream("a/#", subscribed=True)
+    desk.dispatcher.identify(1, ["a/#"])
+    desk.deliver("a/b", b"1", identifiers=[1])
+    desk.dispatcher.identify(2, ["a/b"])
+    desk.deliver("a/b", b"2", identifiers=[1])
+    desk.dispatcher.identify(None, ["a/b", "c"])
+    desk.deliver("a/b", b"3", identifiers=[1])
+    desk.deliver("a/b", b"4", identifiers=[2])
+    assert await taken(exact, 3) == [b"1", b"3", b"4"]
+    assert await taken(wide, 4) == [b"1", b"2", b"3", b"4"]
+
+
+@trio_test
 async def test_an_identifier_that_nobody_knows_leaves_it_to_the_filters() -> None:
     desk = Desk()
     first, second = desk.stream("a", subscribed=True), desk.stream("#", subscribed=True)

@@ -110,7 +110,7 @@ def test_a_resumed_session_is_asked_for_nothing_that_it_has() -> None:
     assert desk.connect(present=True) == []
 
 
-def test_a_lost_session_is_subscribed_anew_with_the_same_options_properties_and_identifier() -> None:
+def test_a_lost_session_is_subscribed_anew_with_the_same_options_and_properties() -> None:
     desk, _ = open_desk("a", "b", properties={"user_property": [("k", "v")]})
     desk.enter("c", qos=2)
     (second,) = desk.line.sent()
@@ -119,8 +119,8 @@ def test_a_lost_session_is_subscribed_anew_with_the_same_options_properties_and_
     packets = desk.connect()
     assert asked(packets) == [("subscribe", [("a", 1), ("b", 1)]), ("subscribe", [("c", 2)])]
     assert [packet.properties for packet in packets if isinstance(packet, Subscribe)] == [
-        {"user_property": [("k", "v")], "subscription_identifier": 1},
-        {"subscription_identifier": 2},
+        {"user_property": [("k", "v")]},
+        {},
     ]
     for packet in packets:
         desk.answer(packet)
@@ -135,16 +135,6 @@ def test_an_identifier_of_the_callers_own_is_left_alone() -> None:
     (packet,) = desk.line.sent()
     assert isinstance(packet, Subscribe)
     assert packet.properties == {"subscription_identifier": 77}
-
-
-@pytest.mark.parametrize(("version", "properties"), [(4, {}), (5, {"subscription_identifier_available": 0})])
-def test_there_is_no_identifier_where_the_server_has_none(version: int, properties: Any) -> None:
-    desk = Desk(version)
-    desk.connect(**properties)
-    desk.enter("a")
-    (packet,) = desk.line.sent()
-    assert isinstance(packet, Subscribe)
-    assert packet.properties == {}
 
 
 @pytest.mark.parametrize("present", [True, False])
@@ -337,3 +327,122 @@ async def test_the_end_of_the_client_ends_the_wait_of_those_who_were_not_asked_f
     desk.subscriptions.fail(Failure(ConnectionLost("gone")))
     with pytest.raises(ConnectionLost, match="gone"):
         await desk.subscriptions.granted(stream, requests)
+
+
+# -- Subscription Identifiers ------------------------------------------------------------------------------------------
+
+
+def numbered(packets: Sequence[Packet]) -> list[tuple[list[str], int | None, int]]:
+    """Filters, Subscription Identifier and Retain Handling of each SUBSCRIBE."""
+    return [
+        (
+            [each.topic_filter for each in packet.subscriptions],
+            packet.properties.get("subscription_identifier"),
+            int(packet.subscriptions[0].retain_handling),
+        )
+        for packet in packets
+        if isinstance(packet, Subscribe)
+    ]
+
+
+def test_filters_that_do_not_overlap_need_no_identifier() -> None:
+    desk, _ = open_desk("a", "b/#")
+    desk.enter("c")
+    desk.enter("a")
+    desk.enter("$SYS/+")
+    assert numbered(desk.line.sent()) == [(["c"], None, 0), (["$SYS/+"], None, 0)]
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), [("a/b", "a/+"), ("a/+", "a/b"), ("a", "$share/group/a"), ("$share/g/x/+", "$share/h/x/#")]
+)
+def test_filters_that_overlap_get_one_each_and_the_older_ones_first(first: str, second: str) -> None:
+    desk, _ = open_desk("other", properties={"user_property": [("k", "v")]})
+    desk.enter(first)
+    for packet in desk.line.sent():
+        desk.answer(packet)
+    desk.enter(second)
+    packets = desk.line.sent()
+    assert numbered(packets) == [([first], 2, 2), ([second], 1, 0)]
+    for packet in packets:
+        desk.answer(packet)
+    assert desk.dispatcher.identified == {first, second}
+    desk.cut()
+    assert numbered(desk.connect()) == [(["other"], None, 0), ([first], 2, 0), ([second], 1, 0)]
+
+
+def test_one_request_of_before_is_renewed_as_one_and_only_as_far_as_it_overlaps() -> None:
+    desk, _ = open_desk("a/1", "a/2", "b", properties={"user_property": [("k", "v")]})
+    desk.enter("c")
+    desk.enter("a/+", "c")
+    packets = desk.line.sent()
+    assert numbered(packets) == [(["c"], None, 0), (["a/1", "a/2"], 2, 2), (["a/+"], 1, 0)]
+    assert isinstance(packets[1], Subscribe)
+    assert packets[1].properties["user_property"] == [("k", "v")]
+
+
+def test_an_identifier_is_kept_when_a_higher_qos_is_asked_for_and_given_once() -> None:
+    desk, _ = open_desk("a/b", qos=0)
+    desk.enter("a/+", qos=0)
+    desk.enter("a/b", qos=1)
+    desk.enter("a/#", qos=0)
+    assert numbered(desk.line.sent()) == [(["a/b"], 2, 2), (["a/+"], 1, 0), (["a/b"], 3, 0), (["a/#"], 4, 0)]
+
+
+def test_what_is_kept_in_the_session_is_told_apart_as_well() -> None:
+    desk, stream = open_desk("a/#", keep=True)
+    desk.leave(stream)
+    desk.enter("a")
+    assert numbered(desk.line.sent()) == [(["a/#"], 2, 2), (["a"], 1, 0)]
+
+
+def test_what_was_left_or_refused_overlaps_with_nothing() -> None:
+    desk, stream = open_desk("a/#")
+    desk.leave(stream)
+    desk.line.sent()
+    refused, _ = desk.enter("+/+")
+    desk.answer(desk.line.sent()[0], 0x87)
+    desk.enter("a/b")
+    assert numbered(desk.line.sent()) == [(["a/b"], None, 0)]
+    assert refused.ended
+
+
+def test_without_a_connection_they_are_told_apart_on_the_next() -> None:
+    desk, _ = open_desk("a/b")
+    desk.cut()
+    desk.enter("a/+")
+    assert numbered(desk.connect(present=True)) == [(["a/b"], 2, 2), (["a/+"], 1, 0)]
+
+
+@pytest.mark.parametrize(("version", "properties"), [(4, {}), (5, {"subscription_identifier_available": 0})])
+def test_there_is_no_identifier_where_the_server_has_none(version: int, properties: Any) -> None:
+    desk = Desk(version)
+    desk.connect(**properties)
+    desk.enter("a/b")
+    desk.enter("a/+")
+    assert numbered(desk.line.sent()) == [(["a/b"], None, 0), (["a/+"], None, 0)]
+    assert desk.dispatcher.identified == set()
+
+
+def test_on_a_server_without_identifiers_those_of_the_one_before_are_forgotten() -> None:
+    desk, _ = open_desk("a/b")
+    desk.enter("a/+")
+    for packet in desk.line.sent():
+        desk.answer(packet)
+    desk.cut()
+    assert numbered(desk.connect(subscription_identifier_available=0)) == [(["a/b"], None, 0), (["a/+"], None, 0)]
+    assert desk.dispatcher.identified == set()
+
+
+@trio_test
+async def test_where_the_server_refuses_to_renew_a_subscription_it_is_told_by_its_filter_as_before() -> None:
+    desk, old = open_desk("a/b")
+    desk.enter("a/+")
+    renewal, request = desk.line.sent()
+    desk.answer(renewal, 0xA1)
+    desk.answer(request)
+    assert not old.ended
+    assert desk.dispatcher.identified == {"a/+"}
+    message = Publish("a/b", b"x", properties={"subscription_identifier": [1]})
+    desk.dispatcher.deliver(message)
+    assert (await anext(old)).payload == b"x"

@@ -244,12 +244,15 @@ async def test_overlapping_filters_get_a_copy_each(autojump_clock: MockClock) ->
     async with open_pair() as (client, peer), trio.open_nursery() as nursery:
         streams: list[Messages] = []
         for topic_filter in ("a/b", "a/#"):
-            nursery.start_soon(peer.grant)
             nursery.start_soon(subscribed, client, peer, streams, topic_filter)
             await trio.testing.wait_all_tasks_blocked()
-        for identifier in (1, 2):
+            for _ in range(len(streams) + 1):  # the second gives the first an identifier as well
+                subscribe = await peer.grant()
+            await trio.testing.wait_all_tasks_blocked()
+        assert subscribe.properties == {"subscription_identifier": 1}
+        for identifier in (2, 1):
             await peer.send(Publish("a/b", b"%d" % identifier, properties={"subscription_identifier": [identifier]}))
-        for stream, payload in zip(streams, (b"1", b"2"), strict=True):
+        for stream, payload in zip(streams, (b"2", b"1"), strict=True):
             assert [message.payload for message in await stream.receive_many(9)] == [payload]
         nursery.cancel_scope.cancel()
 
