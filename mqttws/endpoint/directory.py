@@ -77,10 +77,11 @@ class Directory:
 
     # -- groups ---------------------------------------------------------------------------------------------------
 
-    def add_to_group(self, member: Member, group: str) -> None:
-        """Subscribe a member with default options; a subscription of its own stays as it is.
+    def add_to_group(self, member: Member, group: str, *, asked: bool = False) -> None:
+        """Subscribe a member with default options; a subscription that is there stays as it is.
 
-        Raises :class:`ValueError` for what is no group name, and :class:`OverflowError` at the limit of subscriptions.
+        ``asked`` says that the member itself has asked for it, so that it ends with the role it took. Raises
+        :class:`ValueError` for what is no group name, and :class:`OverflowError` at the limit of subscriptions.
         """
         check_group(group)
         if group in member.subscriptions:
@@ -88,7 +89,7 @@ class Directory:
         limit = self._router.service.subscription_limit
         if len(member.subscriptions) >= limit:
             raise OverflowError(f"a session has at most {limit} subscriptions")
-        self._router.subscribe(member, group, Subscriber(QOS[self._router.service.group_qos], given=True))
+        self._router.subscribe(member, group, Subscriber(QOS[self._router.service.group_qos], given=not asked))
 
     def remove_from_group(self, member: Member, group: str) -> bool:
         """End a subscription, whoever made it; False if there was none."""

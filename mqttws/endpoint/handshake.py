@@ -101,6 +101,23 @@ class Door:
             text = f"there is nothing at this path; MQTT clients connect to {MQTT_PATH}{{hub}}"
             return Refusal(service.unknown_path_status, text)
         hub = unquote(path[len(MQTT_PATH) :]) if path.startswith(MQTT_PATH) else self._other_paths
+        refusal = self.judge_place(hub, headers)
+        if refusal is not None:
+            return refusal
+        if SUBPROTOCOL not in subprotocols and not service.lenient_subprotocol:
+            return Refusal(400, f"the subprotocol {SUBPROTOCOL} has to be offered in Sec-WebSocket-Protocol")
+        verdict = self.judge_token(hub, f"{MQTT_PATH}{hub}", query, headers, now)
+        if isinstance(verdict, Refusal):
+            return verdict
+        refusal = self.judge_crowd(connections)
+        if refusal is not None:
+            return refusal
+        warnings = verdict.warnings if SUBPROTOCOL in subprotocols else (*verdict.warnings, _NO_SUBPROTOCOL)
+        return replace(verdict, warnings=warnings, subprotocols=tuple(subprotocols))
+
+    def judge_place(self, hub: str, headers: Sequence[tuple[str, str]]) -> Refusal | None:
+        """What is wrong with a hub's name, or with the page that a browser comes from; None if nothing is."""
+        service = self._service
         try:
             check_hub(hub)
         except ValueError as problem:
@@ -111,16 +128,15 @@ class Door:
         origin = _header(headers, "origin")
         if service.origins is not None and origin is not None and origin not in service.origins:
             return Refusal(403, "pages of this origin may not connect (setting 'origins')")
-        if SUBPROTOCOL not in subprotocols and not service.lenient_subprotocol:
-            return Refusal(400, f"the subprotocol {SUBPROTOCOL} has to be offered in Sec-WebSocket-Protocol")
-        verdict = self.judge_token(hub, f"{MQTT_PATH}{hub}", query, headers, now)
-        if isinstance(verdict, Refusal):
-            return verdict
-        if connections >= service.connection_limit:
-            # The service's own words in its log (documented).
-            return Refusal(service.connection_limit_status, "Connection count reaches limit", (("retry-after", "1"),))
-        warnings = verdict.warnings if SUBPROTOCOL in subprotocols else (*verdict.warnings, _NO_SUBPROTOCOL)
-        return replace(verdict, warnings=warnings, subprotocols=tuple(subprotocols))
+        return None
+
+    def judge_crowd(self, connections: int) -> Refusal | None:
+        """The answer to one connection too many; ``connections`` is how many there are without it."""
+        if connections < self._service.connection_limit:
+            return None
+        # The service's own words in its log (documented).
+        text = "Connection count reaches limit"
+        return Refusal(self._service.connection_limit_status, text, (("retry-after", "1"),))
 
     def judge_token(
         self, hub: str, path: str, query: str, headers: Sequence[tuple[str, str]], now: float

@@ -150,13 +150,15 @@ class Visit:
 
     def answered(self, now: float) -> None:
         """A call for this connection has been answered: take in what had to wait for that."""
+        self.pump.resume()  # before what may pause it again
         if self._place is not None:
             hub, peer = self._place
             hub.answered(peer, now)
             self.handle(self.pump.link.events(), now)
             if peer.pending is None and self._settled is not None:
                 self._settled.set()
-        self.pump.resume()
+        elif self._talk is not None:
+            self._talk.handle(self.pump.link.events(), now)
         self.pump.flush()
 
     async def settled(self) -> None:
