@@ -125,10 +125,10 @@ EQUIVALENTS: Final[tuple[Equivalent, ...]] = (
     ),
     Equivalent(
         "mqttws/session/exchanges.py",
-        "Exchanges.send_publish",
-        "if packet.properties:",
+        "Exchanges._encoded",
+        "if publish.properties:",
         "condition",
-        "packet.properties → True",
+        "publish.properties → True",
         "a shortcut; without properties there is no alias to learn",
     ),
     Equivalent(
