@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import trio
 
+from mqttws.cli.event_handlers import add_handler_arguments, handlers_of
 from mqttws.cli.interrupt import interruptible
 from mqttws.cli.options import seconds
 from mqttws.cli.outcome import CommandFailed, ExitCode, UsageError
@@ -23,8 +24,7 @@ from mqttws.cli.recording import recording
 from mqttws.cli.secret import secret_from
 from mqttws.cli.serve_config import EXAMPLE, ServeConfig, load
 from mqttws.cli.settings_table import explain_settings
-from mqttws.endpoint import Endpoint, EventHandler, open_endpoint
-from mqttws.endpoint.handlers_config import EVERY_HUB, SYSTEM_EVENTS
+from mqttws.endpoint import Endpoint, open_endpoint
 from mqttws.endpoint.service import Service, settings_of
 from mqttws.endpoint.settings import PROFILES, read_value
 from mqttws.webpubsub import Roles
@@ -43,6 +43,7 @@ examples:
   mqttws serve --explain-settings
   mqttws serve --tls ca.pem                       (clients: --cafile ca.pem)
   mqttws serve --config serve.toml
+  mqttws serve --event-handler 'http://localhost:3000/{event}' --system-events connect
 
 The access key comes from --access-key, a file, MQTTWS_ACCESS_KEY or the configuration; else it is random. An option
 counts more than the configuration, of which this is an example:
@@ -72,8 +73,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a setting (repeatable)")
     parser.add_argument("--explain-settings", action="store_true",
                         help="print all settings: value, both profiles, where they come from; then exit")  # fmt: skip
-    parser.add_argument("--event-handler", action="append", default=[], metavar="URL",
-                        help="post every event there; {hub} and {event} are filled in (repeatable)")  # fmt: skip
+    add_handler_arguments(parser)
     parser.add_argument("--trace", metavar="FILE", help="record what passes in a new file, for mqttws trace")
     parser.add_argument("--quiet", action="store_true", help="no log on standard error")
 
@@ -104,9 +104,7 @@ def _settled(args: Namespace) -> ServeConfig:
     config.hubs = args.hub or config.hubs
     config.lifetime = args.lifetime or config.lifetime or 86_400.0
     config.settings |= dict(_setting(text) for text in args.set)
-    if args.event_handler:
-        every = [EventHandler(url, "*", SYSTEM_EVENTS) for url in args.event_handler]
-        config.event_handlers |= {EVERY_HUB: every}
+    config.event_handlers |= handlers_of(args)
     return config
 
 
