@@ -19,10 +19,10 @@ from mqttws.client.backlog import Backlog
 from mqttws.client.failure import Failure
 from mqttws.client.receipts import TAKEN, PublishResult, Receipt, size_of
 from mqttws.client.room import Room
-from mqttws.codec import Publish
+from mqttws.codec import Publish, encode
 from mqttws.errors import LocalProtocolError, MessageExpired, PublishRefused, QueueFull, SessionLost, name_of
 from mqttws.session import Connection, Delivered
-from mqttws.vocabulary import QoS
+from mqttws.vocabulary import ProtocolVersion, QoS, Role
 
 __all__ = ["Outgoing", "WhenFull", "size_of"]
 
@@ -136,6 +136,7 @@ class Outgoing:
         if self.may_pass(connection) if not publish.qos else connection.send_quota and not self._unsent:
             self._send(receipt, publish, connection, now)
         else:
+            _check(publish, connection)
             self._queue(receipt)
         return receipt
 
@@ -318,6 +319,15 @@ class Outgoing:
             if (failure := receipt.unseen_failure) is not None:
                 return failure.fresh()
         return None
+
+
+def _check(publish: Publish, connection: Connection) -> None:
+    """What sending would check, for a message that has to wait first: the limits are those known last."""
+    limits, version = connection.limits, connection.version or ProtocolVersion.V5
+    limits.check_publish(publish, Role.CLIENT, version)
+    number = 1 if publish.qos else None
+    numbered = Publish(publish.topic, publish.payload, publish.qos, publish.retain, False, number, publish.properties)
+    limits.check_size(len(encode(numbered, version)), "PUBLISH", Role.CLIENT)
 
 
 def _expired(receipt: Receipt) -> Failure:

@@ -8,10 +8,10 @@ import trio
 
 from mqttws.client.lifetime import Lifetime
 from mqttws.client.receipts import TAKEN, PublishResult, Receipt, size_of
-from mqttws.codec import Publish, encode
+from mqttws.codec import Publish
 from mqttws.codec.properties import PublishProperties
 from mqttws.errors import QueueFull
-from mqttws.vocabulary import QOS, Role
+from mqttws.vocabulary import QOS
 
 __all__ = ["Payload", "Publishing"]
 
@@ -52,8 +52,7 @@ class Publishing:
         the Session meanwhile, :class:`~mqttws.errors.QueueFull` where ``when_full`` says so, and what ended the client.
         """
         message = self._message(topic, payload, qos, retain, properties)
-        outgoing = self._life.outgoing
-        if not message.qos and outgoing.may_pass(self._life.connection):
+        if not message.qos:
             self._turns += 1
             self._turn_bytes += len(message.payload)
             if self._turns < FAIR_SHARE and self._turn_bytes < FAIR_SHARE_BYTES:
@@ -64,7 +63,7 @@ class Publishing:
             if self._send(message):
                 return TAKEN
         size = size_of(message)
-        await outgoing.wait_for_room(size)
+        await self._life.outgoing.wait_for_room(size)
         return await self._begin(message, size).wait()
 
     def publish_soon(
@@ -111,17 +110,18 @@ class Publishing:
 
     def _send(self, message: Publish) -> bool:
         """Send a QoS 0 message, if it may go before all that waits."""
-        connection = self._life.connection
-        if not self._life.outgoing.may_pass(connection):
+        life = self._life
+        wire = life.wire
+        if not life.outgoing.may_pass(wire.connection):
             return False
-        connection.send(message, trio.current_time())
-        self._life.pump.flush()
+        wire.connection.send(message, trio.current_time())
+        wire.pump.flush()
         return True
 
     async def _let_others_run(self) -> None:
         """A full checkpoint, and more than that while the send buffer is full."""
         self._turns = self._turn_bytes = 0
-        if not self._life.pump.congested:
+        if not (self._life.pump.congested and self._life.connection.is_open):
             await trio.lowlevel.checkpoint()
         elif self._life.outgoing.fails_when_full:
             raise self._congestion()
@@ -133,24 +133,12 @@ class Publishing:
 
     def _begin(self, message: Publish, size: int) -> Receipt:
         """Send or queue a message for which room was taken; gives the room back if that cannot be done."""
+        life = self._life
         try:
-            self._life.check_open()
-            connection = self._life.connection
-            if not (connection.send_quota if message.qos else connection.is_open):
-                self._check_limits(message)
-            receipt = self._life.outgoing.begin(message, size, connection, trio.current_time())
+            life.check_open()
+            receipt = life.outgoing.begin(message, size, life.wire.connection, trio.current_time())
         except BaseException:
-            self._life.outgoing.release(size)
+            life.outgoing.release(size)
             raise
-        self._life.pump.flush()
+        life.wire.pump.flush()
         return receipt
-
-    def _check_limits(self, message: Publish) -> None:
-        """What ``send`` would check, for a message that has to wait first."""
-        limits, version = self._life.connection.limits, self._life.options.version
-        limits.check_publish(message, Role.CLIENT, version)
-        number = 1 if message.qos else None
-        numbered = Publish(
-            message.topic, message.payload, message.qos, message.retain, False, number, message.properties
-        )
-        limits.check_size(len(encode(numbered, version)), "PUBLISH", Role.CLIENT)
