@@ -11,10 +11,10 @@ import json
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from mqttws.cli.fuzz_options import note
 from mqttws.cli.options import whole_number
@@ -101,9 +101,10 @@ def _play_one(args: Namespace) -> int:
 
 def _print(report: Report, args: Namespace) -> None:
     if args.json:
-        figures = asdict(report)
-        for each, found in zip(figures["found"], report.found, strict=True):
-            each["schedule"] = json.loads(found.schedule.to_json())
+        figures: dict[str, Any] = {item.name: getattr(report, item.name) for item in fields(report)}
+        figures["found"] = [
+            asdict(found) | {"schedule": json.loads(found.schedule.to_json())} for found in report.found
+        ]
         print(json.dumps(figures | {"first_seed": args.seed}))
         return
     print(

@@ -58,7 +58,8 @@ class Line:
         """The client's end of the next wire. Raises :class:`DialFailed` where the plan or the server refuses."""
         del secure, ssl_context  # there is nothing to encrypt
         self.dialled += 1
-        plan = next(self._plans, WirePlan())
+        # A server that is down refuses by itself, and leaves the plan for when it is up.
+        plan = next(self._plans, WirePlan()) if self._server.is_up else WirePlan(opens=False)
         await trio.sleep(plan.latency)
         if plan.opens is None:
             await trio.sleep_forever()
