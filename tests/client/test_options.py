@@ -8,9 +8,11 @@ import pytest
 
 from mqttws import transport
 from mqttws.client.options import Deadlines, Options, new_client_id
+from mqttws.client.policy import Verdict
 from mqttws.client.profiles import MQTT, WEB_PUBSUB
+from mqttws.client.reconnect import Reconnect
 from mqttws.codec import Connect, Publish, Will
-from mqttws.errors import LocalProtocolError
+from mqttws.errors import ConnectionLost, LocalProtocolError, ServerDisconnected
 from mqttws.session import MemoryStore, OutgoingStored
 from mqttws.vocabulary import ProtocolVersion, QoS
 
@@ -118,6 +120,42 @@ def test_how_the_session_begins_and_ends_in_3_1_1(arguments: dict[str, Any], cle
     assert settled.needs_wiping is wiping
 
 
+@pytest.mark.parametrize(
+    ("arguments", "expiry", "wiping", "forgets"),
+    [
+        ({"client_id": None}, 30, False, True),
+        ({"client_id": "me"}, 30, False, False),
+        ({"client_id": ""}, 30, False, False),
+        ({"client_id": None, "session_expiry_interval": 30}, 30, False, False),
+        ({"client_id": None, "session_expiry_interval": 0}, 0, False, False),
+        ({"client_id": None, "store": MemoryStore(), "clean_start": True}, 30, False, False),
+        ({"client_id": None, "version": 4}, 30, False, False),
+        ({"client_id": "me", "version": 4}, 30, True, False),
+        ({"client_id": "", "version": 4}, 0, False, False),
+    ],
+)
+def test_a_client_that_reconnects_keeps_its_session_for_a_while(
+    arguments: dict[str, Any], expiry: int, wiping: bool, forgets: bool
+) -> None:
+    settled = options(reconnect=Reconnect(), **arguments)
+    assert settled.session_expiry_interval == expiry
+    assert settled.needs_wiping is wiping
+    assert settled.forgets_session is forgets
+    first, later = settled.connect_packet(MQTT), settled.connect_packet(MQTT, resuming=True)
+    assert later.clean_start is (settled.version == 4 and not expiry)
+    assert first.client_id == later.client_id == settled.client_id
+
+
+def test_redirects_are_failures_unless_they_are_followed() -> None:
+    moved = ServerDisconnected(0x9D, {"server_reference": "other"})
+    for follow, verdict in ((False, Verdict.GIVE_UP), (True, Verdict.REDIRECT)):
+        settled = options(reconnect=Reconnect(), follow_redirects=follow)
+        assert settled.verdict(moved) is verdict
+        assert settled.goes_on_after(moved) is follow
+        assert settled.goes_on_after(ConnectionLost("cut"))
+    assert not options(reconnect=None).goes_on_after(ConnectionLost("cut"))
+
+
 def test_the_packet_that_wipes_has_clean_session_and_no_will() -> None:
     packet = options(version=4, session_expiry_interval=5, will=Will("w")).connect_packet(MQTT, wiping=True)
     assert packet.clean_start
@@ -180,7 +218,7 @@ def test_the_session_held_is_an_empty_one_or_what_the_store_has() -> None:
 
 
 @pytest.mark.parametrize("value", [0, -1])
-@pytest.mark.parametrize("name", ["dial", "handshake", "connack", "ping", "linger"])
+@pytest.mark.parametrize("name", ["access", "dial", "handshake", "connack", "ping", "linger"])
 def test_a_deadline_is_above_zero(name: str, value: float) -> None:
     with pytest.raises(ValueError, match=f"Deadlines: {name} is a number of seconds above 0, not {value}"):
         Deadlines(**{name: value})

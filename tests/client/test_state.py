@@ -25,7 +25,7 @@ S = ClientState
 
 
 @trio_test
-async def test_a_task_waits_for_a_state(autojump_clock: MockClock) -> None:
+async def test_tasks_wait_for_a_state(autojump_clock: MockClock) -> None:
     watch = Watch()
     seen = []
 
@@ -34,11 +34,12 @@ async def test_a_task_waits_for_a_state(autojump_clock: MockClock) -> None:
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(wait)
+        nursery.start_soon(wait)
         for state in (S.OPEN, S.RECONNECTING):
             await trio.testing.wait_all_tasks_blocked()
             assert seen == []
             watch.move(state)
-    assert seen == [S.RECONNECTING]
+    assert seen == [S.RECONNECTING] * 2
 
 
 @trio_test
