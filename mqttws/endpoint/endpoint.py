@@ -18,7 +18,7 @@ from mqttws.endpoint.log import Log
 from mqttws.endpoint.members import Counters, Visitor
 from mqttws.endpoint.service import Service
 from mqttws.endpoint.sessions import Peer
-from mqttws.endpoint.upstream import Call, Upstream
+from mqttws.endpoint.upstream import Call, MemberConnected, MemberDisconnected, Upstream
 from mqttws.endpoint.visit import HttpHandler, Speaker, Visit, no_http
 from mqttws.http import Limits
 from mqttws.link import Link, Upgrade
@@ -72,7 +72,8 @@ class Endpoint:
         self.nursery: trio.Nursery | None = None
         self._hubs: dict[str, Hub] = {}
         self._visits: dict[Visitor, Visit] = {}
-        self._calls = 0
+        self._calls: set[Call] = set()
+        self._answered = trio.Event()
         self._timer = trio.CancelScope()
         self._sooner = trio.Event()
         self._empty = trio.Event()
@@ -225,11 +226,11 @@ class Endpoint:
     def _begin_call(self, hub: Hub, call: Call) -> None:
         """Have the upstream answer in a task of its own; beyond ``call_limit`` the answer is no."""
         assert self.nursery is not None  # hubs have connections only while the endpoint runs
-        if self._calls >= self.service.call_limit:
+        if len(self._calls) >= self.service.call_limit:
             self.log("EventHandlerFailed", "too many calls are under way", hub=hub.name)
             self._answer(hub, call, failure(call, 503))
         else:
-            self._calls += 1
+            self._calls.add(call)
             self.nursery.start_soon(self._call, hub, call)
 
     async def _call(self, hub: Hub, call: Call) -> None:
@@ -237,7 +238,8 @@ class Endpoint:
         try:
             reply = await ask(self.upstream, call, self.service, self.log)
         finally:
-            self._calls -= 1
+            self._calls.discard(call)
+            self._answered.set()
         self._answer(hub, call, reply)
 
     def _answer(self, hub: Hub, call: Call, reply: Reply | None) -> None:
@@ -272,12 +274,18 @@ class Endpoint:
                     self._forget_if_empty(hub)
 
     async def shut_down(self) -> None:
-        """Say goodbye to all clients; wait until they are gone, for at most ``shutdown_timeout`` seconds."""
+        """Say goodbye to all clients, and wait until they are gone and event handlers have been told.
+
+        That takes ``shutdown_timeout`` seconds at most.
+        """
         now = trio.current_time()
         for hub in tuple(self._hubs.values()):
             hub.shut_down(now)
             self.flush(hub)
-        if self._visits:
-            self._empty = trio.Event()
-            with trio.CancelScope(deadline=now + self.service.shutdown_timeout, shield=True):
+        with trio.CancelScope(deadline=now + self.service.shutdown_timeout, shield=True):
+            if self._visits:
+                self._empty = trio.Event()
                 await self._empty.wait()
+            while any(isinstance(call, MemberConnected | MemberDisconnected) for call in self._calls):
+                self._answered = trio.Event()
+                await self._answered.wait()

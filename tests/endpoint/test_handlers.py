@@ -33,7 +33,7 @@ from mqttws.session import Delivered
 from mqttws.webpubsub import Roles
 from tests.endpoint.bench import Q0, Q1, Q2
 from tests.endpoint.webhooks import URL, WebHook, equipped, json_answer
-from tests.endpoint.wires import connected, open_wire, target_of, until_empty
+from tests.endpoint.wires import connected, memory_stream, open_wire, target_of, until_empty
 from tests.transport.proxies import listening
 
 ECHO = "$webpubsub/server/events/echo"
@@ -517,6 +517,37 @@ async def test_an_endpoint_on_sockets_posts_to_a_url() -> None:
         assert webhook.methods[:2] == ["OPTIONS /hubs/news", "POST /hubs/news"]
         origin = header(webhook.requests[0].headers, "webhook-request-origin")
         assert origin == endpoint.address.removeprefix("http://")
+
+
+@trio_test
+async def test_leaving_the_endpoint_waits_until_the_handler_knows_that_the_clients_are_gone() -> None:
+    webhook = WebHook()
+
+    async def slow(request: Request) -> Response:
+        await trio.sleep(0.2)
+        return Response(204)
+
+    webhook.answer = slow
+    async with listening(webhook) as port:
+        handler = EventHandler(f"http://127.0.0.1:{port}/", "", ["connected", "disconnected"])
+        async with open_endpoint(handlers={"chat": [handler]}) as endpoint, open_wire(endpoint) as wire:
+            await connected(wire)
+        assert webhook.types == ["sys.connected", "sys.disconnected"]
+
+
+@trio_test
+async def test_leaving_the_endpoint_does_not_wait_for_ever(autojump_clock: MockClock) -> None:
+    async def silence(call: Call) -> Answer | None:
+        await trio.sleep_forever()
+
+    handler = EventHandler(silence, "", ["connected", "disconnected"])
+    async with trio.open_nursery() as nursery:
+        async with open_endpoint(handlers={"chat": [handler]}, shutdown_timeout=3) as endpoint:
+            async with open_wire(endpoint, stream=memory_stream(endpoint, nursery)) as wire:
+                await connected(wire)
+            began = trio.current_time()
+        assert trio.current_time() - began == pytest.approx(3, abs=0.5)
+        nursery.cancel_scope.cancel()
 
 
 @trio_test
