@@ -61,6 +61,9 @@ class Lifetime:
             outgoing.restore(Backlog(self.session, self.committer.soon), trio.current_time())
         #: Whether any connection has been open: from then on CONNECT resumes.
         self.has_connected = False
+        #: Whether a CONNECT has got no answer since the last CONNACK. The Server may have lost our Session and begun
+        #: another for that CONNECT; then it resumes that one, and Session Present hides the loss.
+        self.doubtful = False
         self._profile_name = profile
         self.window_bytes = options.receive_maximum * options.maximum_packet_size
         self._failure: Failure | None = None
@@ -189,6 +192,7 @@ class Lifetime:
         wire.conversation.hear(event)
 
     def _on_opened(self, wire: Wire, event: Opened) -> None:  # noqa: ARG002 - a handler's signature
+        wire.upgraded = True
         wire.accepted.set()
 
     def _on_connack(self, wire: Wire, event: ConnAck) -> None:
@@ -216,7 +220,8 @@ class Lifetime:
         self._resting = False
         if self.state is not ClientState.CLOSING:
             self.watch.move(ClientState.OPEN)
-        self.subscriptions.connected(wire.connection, now, resumed=resumed)
+        self.subscriptions.connected(wire.connection, now, resumed=resumed, doubtful=self.doubtful)
+        self.doubtful = False
         self.outgoing.connected(wire.connection, now, lost=lost)
         self.dispatcher.connected(resumed=resumed)
         self.watch.tell(Connected(session_present=resumed))

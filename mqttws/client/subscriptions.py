@@ -253,15 +253,16 @@ class Subscriptions:
             self._owed |= {name: None for name in topic_filters if name not in self._wanted and name not in self._kept}
         self._farewells.clear()
 
-    def connected(self, connection: Connection, now: float, *, resumed: bool) -> None:
+    def connected(self, connection: Connection, now: float, *, resumed: bool, doubtful: bool = False) -> None:
         """A connection is open: ask for what was not answered, and if the Session was not ``resumed`` for all else.
 
-        A new Session has nothing to unsubscribe from.
+        ``doubtful`` when it was, but may be another one than ours: asking again for what is subscribed already changes
+        nothing. A new Session has nothing to unsubscribe from.
         """
         self.disconnected()
         owed = list(self._owed) if resumed else []
         self._owed.clear()
-        requests = self._unasked if resumed else [*self._anew(), *self._unasked]
+        requests = self._unasked if resumed and not doubtful else [*self._anew(), *self._unasked]
         self._unasked = []
         for request in filter(self._is_current, requests):
             request.asked = [(wanted, asked) for wanted, asked in request.asked if self._has(wanted)]

@@ -16,7 +16,7 @@ from mqttws.client.reconnect import Backoff, Reconnect
 from mqttws.client.state import Disconnected, RenewalFailed
 from mqttws.client.wire import Wire, dial_wire, wipe
 from mqttws.codec.properties import AuthProperties
-from mqttws.errors import AuthenticationFailed
+from mqttws.errors import AuthenticationFailed, ConnectRefused
 from mqttws.vocabulary import ReasonCode
 
 __all__ = ["Supervisor"]
@@ -156,6 +156,8 @@ class Supervisor:
         if wire.error is not None:
             # Nobody else may use the Session before this connection has let go of it.
             await wire.ended.wait()
+            if wire.upgraded and wire.opened_at is None and not isinstance(wire.error, ConnectRefused):
+                life.doubtful = True
             raise wire.error
         self._asked_again = False
         self._renew_at = self._time_to_renew(ticket)

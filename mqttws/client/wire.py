@@ -33,6 +33,8 @@ class Wire:
         self.accepted = trio.Event()
         self.settled = trio.Event()
         self.ended = trio.Event()
+        #: Whether the WebSocket was ever open, so that CONNECT may have arrived.
+        self.upgraded = False
         #: When CONNACK let us in; None before.
         self.opened_at: float | None = None
         self.error: Exception | None = None

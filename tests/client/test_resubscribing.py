@@ -50,10 +50,10 @@ class Desk:
         given_up = self.subscriptions.leave(stream, self.line.connection, 0)
         self.dispatcher.close(stream, failed=False, given_up=given_up)
 
-    def connect(self, *, present: bool = False, **properties: Any) -> list[Packet]:
+    def connect(self, *, present: bool = False, doubtful: bool = False, **properties: Any) -> list[Packet]:
         """A new connection, and what is asked for on it at once."""
         self.line.connect(present=present, **properties)
-        self.subscriptions.connected(self.line.connection, 0, resumed=present)
+        self.subscriptions.connected(self.line.connection, 0, resumed=present, doubtful=doubtful)
         return self.line.sent()
 
     def cut(self) -> None:
@@ -186,6 +186,23 @@ async def test_who_leaves_before_there_is_a_connection_leaves_nothing_to_ask_for
     desk.leave(leaves)
     assert len(desk.subscriptions._unasked) == 1
     assert asked(desk.connect()) == [("subscribe", [("b", 1)])]
+    assert not stays.ended
+
+
+def test_in_a_session_that_may_be_another_one_all_is_asked_again_and_what_was_left_is_left() -> None:
+    desk, stays = open_desk("a")
+    leaves, requests = desk.enter("b")
+    for packet in desk.line.sent():
+        desk.answer(packet)
+    assert len(requests) == 1
+    desk.cut()
+    desk.leave(leaves)
+    packets = desk.connect(present=True, doubtful=True)
+    assert asked(packets) == [("subscribe", [("a", 1)]), ("unsubscribe", ["b"])]
+    for packet in packets:
+        desk.answer(packet)
+    desk.cut()
+    assert desk.connect(present=True) == []
     assert not stays.ended
 
 

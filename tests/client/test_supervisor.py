@@ -20,7 +20,7 @@ from mqttws.client import (
     Reconnect,
     open_client,
 )
-from mqttws.codec import ConnAck, Connect, Disconnect, Publish
+from mqttws.codec import ConnAck, Connect, Disconnect, Publish, Subscribe, Unsubscribe
 from mqttws.errors import (
     AccessFailed,
     ConnectionLost,
@@ -33,6 +33,7 @@ from mqttws.errors import (
     ServerDisconnected,
     WireEnded,
 )
+from mqttws.link import LinkEvent, Upgrade
 from mqttws.session import Closed, MemoryStore, Session
 from mqttws.vocabulary import ConnectReturnCode, ReasonCode
 from tests.client.scenes import STEADY, Scene, Script, declines, disconnects, goes, holds, refuses, stays
@@ -91,6 +92,48 @@ async def test_a_stream_stays_open_and_a_lost_session_is_subscribed_anew(autojum
     async with Scene(first, second).client() as client, client.subscribe("a") as messages:
         assert [(await anext(messages)).payload for _ in range(2)] == [b"1", b"2"]
     assert [[s.topic_filter for s in packet.subscriptions] for packet in subscribed] == [["a"], ["a"]]
+
+
+async def says_nothing(peer: Peer) -> None:
+    """Takes CONNECT and vanishes: it may have begun a Session."""
+    await peer.open_websocket()
+    await peer.expect(Connect)
+    await peer.vanish()
+
+
+async def hangs_up(peer: Peer) -> None:
+    """Vanishes before CONNECT has been sent."""
+    await peer.expect(Upgrade)
+    await peer.vanish()
+
+
+@pytest.mark.parametrize(
+    ("between", "again"),
+    [(says_nothing, True), (hangs_up, False), (partial(declines, code=ReasonCode.SERVER_BUSY), False)],
+)
+@trio_test
+async def test_a_session_that_may_be_another_one_is_subscribed_anew(
+    between: Script, again: bool, autojump_clock: MockClock
+) -> None:
+    """Had the Server lost ours before a CONNECT whose answer got lost, Session Present would hide it for ever."""
+    heard: list[LinkEvent] = []
+
+    async def first(peer: Peer) -> None:
+        await peer.greet()
+        await peer.grant()
+        await peer.vanish()
+
+    async def third(peer: Peer) -> None:
+        await peer.greet(ConnAck(True))
+        await peer.send(Publish("a", b"1"))
+        heard.append(await peer.next())
+        heard.extend(await peer.finish())
+
+    async with Scene(first, between, third).client() as client, client.subscribe("a") as messages:
+        assert (await anext(messages)).payload == b"1"
+        assert client.session_present
+        await trio.sleep(1)
+    assert [type(event) for event in heard[:2]] == ([Subscribe, Unsubscribe] if again else [Unsubscribe, Disconnect])
 
 
 @trio_test

@@ -59,6 +59,27 @@ def test_a_lost_session_ends_qos_2_in_session_lost_and_sends_qos_1_again() -> No
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("version", [4, 5])
+def test_a_subscriber_hears_again_though_the_loss_of_its_session_was_masked(version: int) -> None:
+    """The CONNACK that begins a new Session is cut off, so that the next one says Session Present."""
+    masked = 0
+    for at in range(150, 200, 5):
+        plans = (WirePlan(), WirePlan(faults=(Fault(Kind.RESET, Direction.DOWN, at),)))
+        result = play(
+            Schedule(
+                at,
+                version=version,
+                keep_alive=5,
+                messages=tuple(Planned(moment, "a", 1) for moment in (1.0, 5.0, 30.0)),
+                wires={"publisher": plans, "subscriber": plans},
+                restarts=(Restart(5.0, 1.0, False, Ending.RESET),),
+            )
+        )
+        assert result.findings == ()
+        masked += result.facts.masked["subscriber"]
+    assert masked
+
+
 def test_a_cut_at_every_byte_of_the_first_kilobyte_costs_nothing() -> None:
     messages = (Planned(0.1, "a", 2), Planned(0.2, "a", 1))
     for at in range(0, 1_000, 97):
