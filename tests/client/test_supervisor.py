@@ -94,7 +94,7 @@ async def test_a_stream_stays_open_and_a_lost_session_is_subscribed_anew(autojum
     assert [[s.topic_filter for s in packet.subscriptions] for packet in subscribed] == [["a"], ["a"]]
 
 
-async def says_nothing(peer: Peer) -> None:
+async def takes_connect_and_vanishes(peer: Peer) -> None:
     """Takes CONNECT and vanishes: it may have begun a Session."""
     await peer.open_websocket()
     await peer.expect(Connect)
@@ -109,7 +109,7 @@ async def hangs_up(peer: Peer) -> None:
 
 @pytest.mark.parametrize(
     ("between", "again"),
-    [(says_nothing, True), (hangs_up, False), (partial(declines, code=ReasonCode.SERVER_BUSY), False)],
+    [(takes_connect_and_vanishes, True), (hangs_up, False), (partial(declines, code=ReasonCode.SERVER_BUSY), False)],
 )
 @trio_test
 async def test_a_session_that_may_be_another_one_is_subscribed_anew(
