@@ -8,8 +8,10 @@ from typing import Any
 
 from mqttws.codec import ConnAck, Connect, Disconnect
 from mqttws.endpoint.admission import Accepted, Refused, denial, judge_connect
+from mqttws.endpoint.handshake import Admission
 from mqttws.endpoint.members import REASON_LIMIT, Ending, Member, Visitor
 from mqttws.endpoint.router import Clock, Router
+from mqttws.endpoint.service import Service
 from mqttws.endpoint.sessions import ClientSession, Peer
 from mqttws.endpoint.subscriber import Subscriber
 from mqttws.endpoint.upstream import ConnectRequest, Denied, Granted, MemberConnected, MemberDisconnected
@@ -18,7 +20,17 @@ from mqttws.errors import LocalProtocolError, RemoteProtocolError
 from mqttws.vocabulary import QOS, ProtocolVersion, ReasonCode
 from mqttws.webpubsub import Grants
 
-__all__ = ["Lifecycle"]
+__all__ = ["Lifecycle", "identity"]
+
+
+def identity(admission: Admission, granted: Granted, service: Service) -> tuple[str | None, Grants, tuple[str, ...]]:
+    """Who a new member is: the user id and what it may do, by token and event handlers; and warnings for the log."""
+    user_id = granted.user_id if granted.user_id is not None else admission.user_id
+    if granted.roles is None:
+        return user_id, admission.grants, ()
+    given = Grants.from_roles(granted.roles)
+    grants = given if service.handler_roles == "replace" else admission.grants.extended(given)
+    return user_id, grants, given.ignored
 
 
 class Lifecycle:
@@ -145,13 +157,9 @@ class Lifecycle:
         """A new session with the identity that token and event handlers give it, subscribed to its groups (40, 41)."""
         router = self._router
         admission = peer.admission
-        grants = admission.grants
-        if granted.roles is not None:
-            given = Grants.from_roles(granted.roles)
-            for line in given.ignored:
-                self._log(peer, "Warning", line)
-            grants = given if self._service.handler_roles == "replace" else grants.extended(given)
-        user_id = granted.user_id if granted.user_id is not None else admission.user_id
+        user_id, grants, warnings = identity(admission, granted, self._service)
+        for line in warnings:
+            self._log(peer, "Warning", line)
         session = ClientSession(accepted.client_id, user_id, grants, self._service, router.counters)
         router.add(session)
         groups = dict.fromkeys((*admission.groups, *granted.groups))
