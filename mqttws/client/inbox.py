@@ -263,12 +263,9 @@ class Messages:
             self._arrived.set()
 
     def _is_half_full(self) -> bool:
-        return (
-            2 * self._loose > self._buffer
-            or 2 * self._loose_bytes > self._buffer_bytes
-            or 2 * self._safe > self._buffer
-            or 2 * self._safe_bytes > self._buffer_bytes
-        )
+        if 2 * self._loose > self._buffer or 2 * self._loose_bytes > self._buffer_bytes:
+            return True
+        return self.on_receipt and (2 * self._safe > self._buffer or 2 * self._safe_bytes > self._buffer_bytes)
 
     def _overflow(self) -> None:
         self.crowded = False

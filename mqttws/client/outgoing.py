@@ -294,9 +294,9 @@ class Outgoing:
 
     def _end(self, receipt: Receipt, result: PublishResult | None = None, error: Failure | None = None) -> None:
         receipt.end(result, error)
-        if receipt.unseen_failure is not None:
+        if error is not None and receipt.unseen_failure is not None:
             self._failed.append(receipt)
-        self.release(receipt.size)
+        self._room.release(receipt.size)
 
     def fail(self, failure: Failure) -> None:
         """The client has ended: no outcome can be learned any more."""

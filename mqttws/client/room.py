@@ -70,7 +70,8 @@ class Room:
         """Give room back."""
         self.count -= 1
         self.size -= size
-        self._admit()
+        if self._waiters:
+            self._admit()
         if not self.count and self._empty is not None:
             self._empty.set()
 
