@@ -28,10 +28,13 @@ class TopicAliases:
         self._topics: dict[int, str] = {}
 
     def topic_of(self, publish: Publish) -> str:
-        """The Topic Name that a PUBLISH means, by its alias if it carries no name of its own. Changes nothing."""
-        if publish.topic:
+        """The Topic Name that a PUBLISH means, by its alias if it carries no name of its own. Changes nothing.
+
+        Empty where it has neither, which no encoder lets pass.
+        """
+        alias = publish.properties.get("topic_alias")
+        if publish.topic or alias is None:
             return publish.topic
-        alias = publish.properties.get("topic_alias", 0)
         try:
             return self._topics[alias]
         except KeyError:

@@ -123,6 +123,33 @@ EQUIVALENTS: Final[tuple[Equivalent, ...]] = (
         "alias is not None and publish.topic → (publish.topic)",
         "keeps the last name under None, which no PUBLISH can ask for",
     ),
+    *(
+        Equivalent(
+            "mqttws/session/aliases.py",
+            "GivenAliases.__init__",
+            "self.gives = maximum > 0",
+            operator,
+            change,
+            "a shortcut; without numbers shortened() gives every message back as it is",
+        )
+        for operator, change in (("boundary", "maximum > 0 → (maximum >= 0)"), ("number", "0 → (-1)"))
+    ),
+    *(
+        Equivalent(
+            "mqttws/session/aliases.py",
+            "GivenAliases.learn",
+            "if alias is not None and alias not in self._topics:",
+            operator,
+            f"alias is not None and alias not in self._topics → {other}",
+            "a shortcut; no number at all, or one that is his already, is neither spare nor any name's",
+        )
+        for operator, other in (
+            ("condition", "True"),
+            ("logic", "(alias is not None or alias not in self._topics)"),
+            ("operand", "(alias not in self._topics)"),
+            ("operand", "(alias is not None)"),
+        )
+    ),
     Equivalent(
         "mqttws/session/exchanges.py",
         "Exchanges._encoded",
@@ -148,14 +175,24 @@ EQUIVALENTS: Final[tuple[Equivalent, ...]] = (
         "1 → (2)",
         "any identifier does, the packet is written only to be checked",
     ),
-    Equivalent(
-        "mqttws/session/flows.py",
-        "Outgoing.begin",
-        "def begin(self, packet_id: int, awaits: PacketType, publish: Publish | None = None,"
-        " filters: int = 0) -> None:",
-        "number",
-        "0 → (1)",
-        "is compared with answers to requests only, which are begun with their number of filters",
+    *(
+        Equivalent(
+            "mqttws/session/flows.py",
+            scope,
+            text,
+            "number",
+            f"0 → ({number})",
+            "is compared with answers to requests only, which are begun with their number of filters",
+        )
+        for scope, text in (
+            (
+                "Outgoing.begin",
+                "def begin(self, packet_id: int, awaits: PacketType, publish: Publish | None = None,"
+                " filters: int = 0) -> None:",
+            ),
+            ("OutgoingExchange", "filters: int = 0"),
+        )
+        for number in (1, -1)
     ),
     Equivalent(
         "mqttws/session/lifecycle.py",

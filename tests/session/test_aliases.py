@@ -36,6 +36,15 @@ def test_a_message_without_an_alias_gives_none_a_meaning() -> None:
     assert [message.topic for message in publishes(pair.server_events())] == ["other", "name", "other", "name"]
 
 
+@pytest.mark.parametrize("topic_aliases", [False, True])
+def test_a_message_with_neither_name_nor_alias_is_told_so_whatever_names_are_known(topic_aliases: bool) -> None:
+    pair = Pair(topic_aliases=topic_aliases).connect(connack=ConnAck(properties=ROOM))
+    pair.send(Publish("name", properties=ALIAS))
+    with pytest.raises(LocalProtocolError, match="neither Topic Name nor Topic Alias"):
+        pair.client.send(Publish(""), 0)
+    assert pair.client.bytes_pending == 0
+
+
 def test_the_two_directions_do_not_share_their_names() -> None:
     pair = Pair().connect(connack=ConnAck(properties=ROOM))
     pair.send(Publish("ours", properties=ALIAS))

@@ -106,6 +106,16 @@ def test_a_refusal_reaches_the_sender_with_its_words(qos: QoS, code: int) -> Non
     assert pair.server.session.incoming.remembered == 0
 
 
+@pytest.mark.parametrize("code", [0x80, 0x87])
+def test_a_message_that_pubrec_refused_is_not_released(code: int) -> None:
+    client = connected().client
+    client.send(Publish("a", b"", TWICE), 0)
+    client.data_to_send(0)
+    client.receive_data(encode(PubRec(1, code)), 0)
+    assert client.data_to_send(0) == b""
+    assert len(client.session.outgoing) == 0
+
+
 def test_3_1_1_cannot_refuse_a_message() -> None:
     pair = connected(4)
     pair.send(Publish("a", b"", ONCE))

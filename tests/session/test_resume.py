@@ -320,6 +320,12 @@ class TestJournal:
             IncomingEnded(5),
         ]
 
+    def test_a_pubrec_that_comes_twice_is_written_down_once(self) -> None:
+        pair = self.connected()
+        pair.client.send(Publish("a", b"", TWICE), 0)
+        pair.client.receive_data(encode(PubRec(1)) * 2, 0)
+        assert pair.client.changes()[1:] == [OutgoingReleased(1)]
+
     def test_a_session_goes_on_from_a_memory_store(self) -> None:
         store = MemoryStore()
         assert store.load() is None
