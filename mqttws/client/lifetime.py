@@ -1,4 +1,4 @@
-"""What happens behind a Client's back while it is connected: reading, and saying goodbye."""
+"""What happens behind a Client's back, from the first connection to the farewell after the last."""
 
 from __future__ import annotations
 
@@ -8,21 +8,20 @@ from typing import Any, Final
 
 import trio
 
-from mqttws.client.authentication import Conversation
 from mqttws.client.backlog import Backlog
 from mqttws.client.dispatch import Dispatcher
 from mqttws.client.failure import Failure
 from mqttws.client.options import Options
 from mqttws.client.outgoing import Outgoing
 from mqttws.client.profiles import Profile, choose
+from mqttws.client.reading import Reading
 from mqttws.client.state import ClientState, Connected, Ended, Watch
 from mqttws.client.subscriptions import Subscriptions
 from mqttws.client.wire import Wire
-from mqttws.codec import Auth, ConnAck, Publish, SubAck, UnsubAck
+from mqttws.codec import Publish
 from mqttws.codec.properties import DisconnectProperties
-from mqttws.errors import AuthenticationFailed, ConnectionLost, StoreFailed
-from mqttws.link import Opened
-from mqttws.session import Closed, Connection, Delivered, SessionResumed, SessionStarted
+from mqttws.errors import ConnectionLost, StoreFailed
+from mqttws.session import Connection
 from mqttws.transport import Committer, Pump
 from mqttws.vocabulary import ProtocolVersion, ReasonCode
 
@@ -125,90 +124,20 @@ class Lifetime:
             with wire.scope:
                 async with trio.open_nursery() as nursery:
                     nursery.start_soon(wire.pump.write)
-                    nursery.start_soon(self._read, wire)
-                    if wire.conversation is not None:
-                        nursery.start_soon(self._converse, wire, wire.conversation)
+                    nursery.start_soon(Reading(self, wire).run)
         finally:
             self._wires.discard(wire)
             wire.fail(None)
             wire.ended.set()
 
-    async def _read(self, wire: Wire) -> None:
-        """Handle all that a chunk holds before anybody else runs: a task switch costs more than a packet.
+    def present(self, wire: Wire) -> None:
+        """CONNACK has let us in: from now on calls work on this connection."""
+        wire.opened_at = trio.current_time()
+        self.wire = wire
+        self.options.client_id = wire.connection.client_id  # a Server that assigns one is asked for it again
 
-        Except for consumers that would lose QoS 0 messages although they take them as fast as they can: a chunk may
-        hold thousands, and their turns are short.
-        """
-        pump, dispatcher = wire.pump, self.dispatcher
-        deliver = dispatcher.deliver
-        while events := await pump.receive():
-            for event in events:
-                if type(event) is Publish:
-                    deliver(event)
-                    if dispatcher.crowded:
-                        await self._let_consumers_catch_up()
-                elif (handler := _HANDLERS.get(type(event))) is not None:
-                    if type(event) is ConnAck and not await self._trusts(wire, event):
-                        break
-                    handler(self, wire, event)
-            if wire.opened_at is not None:
-                self.outgoing.send_more(wire.connection, trio.current_time())
-                self._regulate()
-            pump.flush()
-
-    async def _let_consumers_catch_up(self) -> None:
-        while self.dispatcher.crowded:
-            # The order of tasks changes from turn to turn; within two turns all that can run have run at least once.
-            await trio.lowlevel.checkpoint()
-            await trio.lowlevel.checkpoint()
-            self.dispatcher.catch_up()
-
-    async def _converse(self, wire: Wire, conversation: Conversation) -> None:
-        try:
-            await conversation.run(wire.connection, wire.pump.flush)
-        except AuthenticationFailed as error:
-            self._turn_away(wire, error)
-
-    async def _trusts(self, wire: Wire, packet: ConnAck) -> bool:
-        """Whether our authenticator accepts the Server that accepts us, before anybody else hears of it."""
-        if wire.conversation is None or packet.reason_code != 0:
-            return True
-        try:
-            await wire.conversation.finish(packet)
-        except AuthenticationFailed as error:
-            self._turn_away(wire, error)
-            return False
-        return True
-
-    def _turn_away(self, wire: Wire, error: AuthenticationFailed) -> None:
-        """Authentication has failed on our side [MQTT-4.12.1-2]."""
-        wire.fail(error)
-        wire.close(ReasonCode.UNSPECIFIED_ERROR)
-        if wire.opened_at is not None:
-            self.release(wire, error)
-
-    def _on_auth(self, wire: Wire, event: Auth) -> None:
-        assert wire.conversation is not None  # CONNECT has named a method
-        wire.conversation.hear(event)
-
-    def _on_opened(self, wire: Wire, event: Opened) -> None:  # noqa: ARG002 - a handler's signature
-        wire.upgraded = True
-        wire.accepted.set()
-
-    def _on_connack(self, wire: Wire, event: ConnAck) -> None:
-        """From now on calls work on this connection; a refusal comes as Closed."""
-        if event.reason_code == 0:
-            wire.opened_at = trio.current_time()
-            self.wire = wire
-            self.options.client_id = wire.connection.client_id  # a Server that assigns one is asked for it again
-
-    def _on_session_started(self, wire: Wire, event: SessionStarted) -> None:
-        self._connected(wire, resumed=False, lost=event.lost)
-
-    def _on_session_resumed(self, wire: Wire, event: SessionResumed) -> None:  # noqa: ARG002 - a handler's signature
-        self._connected(wire, resumed=True, lost=())
-
-    def _connected(self, wire: Wire, *, resumed: bool, lost: tuple[Publish, ...]) -> None:
+    def connected(self, wire: Wire, *, resumed: bool, lost: tuple[Publish, ...] = ()) -> None:
+        """The Session goes on, or another has begun and ``lost`` were under way: everybody hears of it."""
         if self.ended:
             return
         now = trio.current_time()
@@ -234,20 +163,6 @@ class Lifetime:
         except StoreFailed as error:
             self.end(Failure(error))
             self.pump.flush()  # which finds the same, and ends the connection
-
-    def _on_delivered(self, wire: Wire, event: Delivered) -> None:  # noqa: ARG002 - a handler's signature
-        self.outgoing.delivered(event, self.options.version)
-
-    def _on_suback(self, wire: Wire, event: SubAck) -> None:  # noqa: ARG002 - a handler's signature
-        self.subscriptions.on_suback(event)
-
-    def _on_unsuback(self, wire: Wire, event: UnsubAck) -> None:  # noqa: ARG002 - a handler's signature
-        self.subscriptions.on_unsuback(event)
-
-    def _on_closed(self, wire: Wire, event: Closed) -> None:
-        wire.fail(event.error)
-        if wire.opened_at is not None and event.error is not None:
-            self.release(wire, event.error)
 
     def release(self, wire: Wire, error: Exception | None) -> None:
         """A connection that was open is over; whether there will be another follows from what ended it.
@@ -332,9 +247,9 @@ class Lifetime:
         self.pump.flush()
         if self.committer is not None and not self.connection.is_open:
             self.committer.soon()
-        self._regulate()
+        self.regulate()
 
-    def _regulate(self) -> None:
+    def regulate(self) -> None:
         """3.1.1 has no Receive Maximum: a consumer that is too slow is met by not reading on.
 
         The Keep Alive rests meanwhile: PINGRESP may be there, only nobody looks.
@@ -351,16 +266,3 @@ class Lifetime:
             self.connection.rest()
             self.pump.pause()
             self.pump.flush()  # the next ping may be nearer than the PINGRESP that was awaited
-
-
-_HANDLERS: Final[Mapping[type, Callable[[Lifetime, Wire, Any], None]]] = {
-    Opened: Lifetime._on_opened,
-    Auth: Lifetime._on_auth,
-    ConnAck: Lifetime._on_connack,
-    Delivered: Lifetime._on_delivered,
-    SessionStarted: Lifetime._on_session_started,
-    SessionResumed: Lifetime._on_session_resumed,
-    SubAck: Lifetime._on_suback,
-    UnsubAck: Lifetime._on_unsuback,
-    Closed: Lifetime._on_closed,
-}
