@@ -54,12 +54,10 @@ class GivenAliases(TopicAliases):
     ago, goes to another name. A number that the owner has ever used himself is left to him.
     """
 
-    __slots__ = ("_numbers", "_spare", "gives")
+    __slots__ = ("_numbers", "_spare")
 
     def __init__(self, maximum: int) -> None:
         super().__init__()
-        #: Whether there is any number to give out.
-        self.gives = maximum > 0
         #: Numbers that stand for nothing yet, the next one last; names by their last use, the latest one last.
         self._spare = list(range(min(maximum, MOST), 0, -1))
         self._numbers: OrderedDict[str, int] = OrderedDict()
@@ -70,14 +68,12 @@ class GivenAliases(TopicAliases):
         The same object where the owner has set an alias, or none would help.
         """
         topic, properties = publish.topic, publish.properties
-        if len(topic) <= NO_GAIN or "topic_alias" in properties:
+        if not (self._spare or self._numbers) or len(topic) <= NO_GAIN or "topic_alias" in properties:
             return publish
         number = self._numbers.get(topic)
         known = number is not None
         if number is None:
-            number = self._next_number()
-            if number is None:
-                return publish
+            number = self._spare[-1] if self._spare else next(iter(self._numbers.values()))
         properties = properties.copy()
         properties["topic_alias"] = number
         return Publish(
@@ -90,11 +86,6 @@ class GivenAliases(TopicAliases):
             properties,
         )
 
-    def _next_number(self) -> int | None:
-        if self._spare:
-            return self._spare[-1]
-        return next(iter(self._numbers.values()), None)
-
     def used(self, topic: str) -> None:
         """What :meth:`shortened` has made of a message on this topic was sent."""
         if topic in self._numbers:
@@ -106,11 +97,8 @@ class GivenAliases(TopicAliases):
     def learn(self, publish: Publish) -> None:
         """The owner has used a number himself: it stays his, or his next message without a name would go astray."""
         alias = publish.properties.get("topic_alias")
-        if alias is not None and alias not in self._topics:
-            if alias in self._spare:
-                self._spare.remove(alias)
-            for topic, number in self._numbers.items():
-                if number == alias:
-                    del self._numbers[topic]
-                    break
+        if alias in self._spare:
+            self._spare.remove(alias)
+        for topic in [topic for topic, number in self._numbers.items() if number == alias]:
+            del self._numbers[topic]
         super().learn(publish)

@@ -5,7 +5,7 @@ Like the states of a connection the table does not know which role we play.
 
 from __future__ import annotations
 
-from enum import IntEnum
+from enum import Enum, auto
 from typing import Final
 
 from mqttws.errors import LocalProtocolError, name_of
@@ -16,18 +16,18 @@ __all__ = ["Authentication"]
 _CONTINUE: Final = ReasonCode.CONTINUE_AUTHENTICATION
 
 
-class _Turn(IntEnum):
+class _Turn(Enum):
     """What is due next."""
 
-    ANSWER = 0
+    ANSWER = auto()
     """CONNECT named a method: the Server asks for more, or sends CONNACK."""
-    PROOF = 1
+    PROOF = auto()
     """The Server has asked for more: the Client answers."""
-    NOTHING = 2
+    NOTHING = auto()
     """The connection is open; the Client may authenticate again at any time."""
-    ANSWER_AGAIN = 3
+    ANSWER_AGAIN = auto()
     """The Client authenticates again: the Server asks for more, or says that it is content."""
-    PROOF_AGAIN = 4
+    PROOF_AGAIN = auto()
     """The Server has asked for more."""
 
 

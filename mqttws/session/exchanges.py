@@ -135,13 +135,12 @@ class Exchanges:
         not leave without it. Near the limit no alias is given, and the peer's limit is held against the whole name.
         """
         writer, outbound = self._writer, self._outbound
-        if outbound.gives:
-            short = outbound.shortened(publish)
-            if short is not publish:
-                data = encode(short, writer.version)
-                if len(data) + 4 * len(publish.topic) + 8 <= writer.limits.maximum_packet_size:
-                    outbound.used(publish.topic)
-                    return data
+        short = outbound.shortened(publish)
+        if short is not publish:
+            data = encode(short, writer.version)
+            if len(data) + 4 * len(publish.topic) + 8 <= writer.limits.maximum_packet_size:
+                outbound.used(publish.topic)
+                return data
         data = writer.encode(publish)
         if publish.properties:
             outbound.learn(publish)

@@ -165,6 +165,28 @@ def test_when_the_owner_uses_every_number_none_is_given() -> None:
     assert wire(automatic(1), *messages) == [("auto/1", 1), ("his/own", 1), ("auto/1", 0)]
 
 
+def test_a_number_taken_over_leaves_the_others_alone() -> None:
+    own: Any = {"topic_alias": 1}
+    names = ("auto/1", "auto/2", "auto/3")
+    messages = *map(Publish, names), Publish("his/own", properties=own), *map(Publish, names)
+    assert wire(automatic(3), *messages) == [
+        ("auto/1", 1),
+        ("auto/2", 2),
+        ("auto/3", 3),
+        ("his/own", 1),
+        ("auto/1", 2),
+        ("auto/2", 3),
+        ("auto/3", 2),
+    ]
+
+
+def test_neither_a_name_nor_an_alias_is_no_message() -> None:
+    pair = Pair().connect(connack=ConnAck(properties=ROOM))
+    wire(pair, Publish("name", properties=ALIAS))
+    with pytest.raises(LocalProtocolError, match="neither Topic Name nor Topic Alias"):
+        pair.client.send(Publish(""), 0)
+
+
 def test_the_owner_cannot_use_a_number_that_was_given() -> None:
     pair = automatic()
     wire(pair, Publish("auto/1"))
