@@ -6,9 +6,10 @@ import importlib.util
 from collections.abc import Callable
 from typing import Any, Final
 
+from benchmarks.brokers import Broker, find_brokers, stub
 from benchmarks.clients import WINDOW, Job
-from benchmarks.processes import BROKERS, PATIENCE, Broker, Child, ChildEnded, find_mosquitto, stub
-from benchmarks.timing import Metric, Sample, Settings, Table, alternate
+from benchmarks.processes import PATIENCE, Child
+from benchmarks.timing import Metric, Sample, Settings, Table
 from benchmarks.wire import Wire
 from benchmarks.workloads import MESSAGE_TOPIC, payload_of
 from mqttws.codec import Publish
@@ -37,10 +38,9 @@ def run(settings: Settings) -> list[Table]:
     ]
     clients = {name: adapter for name, (adapter, package) in CLIENTS.items() if importlib.util.find_spec(package)}
     tables = [_saturated(clients, settings)]
-    for name, start in BROKERS.items():
-        if name == "mosquitto" and find_mosquitto() is None:
-            skipped.append("skipped: mosquitto is not installed")
-            continue
+    brokers, absent = find_brokers(settings, ("mqttws endpoint", "mosquitto"))
+    skipped += absent
+    for start in brokers.values():
         with start() as broker:
             tables.append(_through(broker, clients, settings))
     for table in tables:
@@ -53,7 +53,7 @@ def _saturated(clients: dict[str, str], settings: Settings) -> Table:
     table = Table("end to end: from a server that sends without end", "mqttws", METRICS)
     with stub() as broker:
         job = Job("receive", broker.url, settings.count(50_000, 300))
-        _measure(table, "receive QoS 0", {name: _alone(each, job) for name, each in clients.items()}, settings)
+        table.measure("receive QoS 0", {name: _alone(each, job) for name, each in clients.items()}, settings)
     return table
 
 
@@ -62,49 +62,18 @@ def _through(broker: Broker, clients: dict[str, str], settings: Settings) -> Tab
     levels = (1,) if settings.quick else (0, 1, 2)
     for qos in levels:
         job = Job("publish", broker.url, settings.count((40_000, 10_000, 6_000)[qos], 300), qos)
-        _measure(table, f"publish QoS {qos}", {name: _alone(each, job) for name, each in clients.items()}, settings)
+        table.measure(f"publish QoS {qos}", {name: _alone(each, job) for name, each in clients.items()}, settings)
     for qos in levels:
         job = Job("receive", broker.url, settings.count((40_000, 10_000, 6_000)[qos], 300), qos)
-        _measure(table, f"receive QoS {qos}", {name: _fed(each, job) for name, each in clients.items()}, settings)
+        table.measure(f"receive QoS {qos}", {name: _fed(each, job) for name, each in clients.items()}, settings)
     return table
-
-
-def _measure(table: Table, label: str, clients: dict[str, Callable[[], Sample]], settings: Settings) -> None:
-    """Add rows for one job. Another library that cannot do it is named and left out; ours has to."""
-
-    def guarded(name: str) -> Callable[[], Sample]:
-        def measure() -> Sample:
-            try:
-                return clients[name]()
-            except ChildEnded as error:
-                raise _Failed(name) from error
-
-        return measure
-
-    able = list(clients)
-    while True:
-        try:
-            table.add(label, alternate({name: guarded(name) for name in able}, settings))
-        except _Failed as failed:
-            if failed.client == table.baseline:
-                raise
-            able.remove(failed.client)
-            table.notes.append(f"failed: {failed.client}, {label}")
-        else:
-            return
-
-
-class _Failed(Exception):
-    def __init__(self, client: str) -> None:
-        super().__init__(f"{client} has ended before its job was done")
-        self.client = client
 
 
 def _alone(client: str, job: Job) -> Callable[[], Sample]:
     """A client that needs nobody to feed it."""
 
     def measure() -> Sample:
-        with Child("clients", client, job.as_argument()) as child:
+        with Child.python("clients", client, job.as_argument()) as child:
             return _result(child)
 
     return measure
@@ -114,7 +83,7 @@ def _fed(client: str, job: Job) -> Callable[[], Sample]:
     """A client that receives what we publish meanwhile, never further ahead of it than any queue takes."""
 
     def measure() -> Sample:
-        with Child("clients", client, job.as_argument()) as child, Wire(job.url, "feeder0001") as wire:
+        with Child.python("clients", client, job.as_argument()) as child, Wire(job.url, "feeder0001") as wire:
             assert child.line() == {"ready": True}
             return _feed(wire, child, job)
 

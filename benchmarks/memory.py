@@ -3,69 +3,72 @@
 from __future__ import annotations
 
 import importlib.util
-import resource
 import time
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
+from benchmarks.brokers import Start, endpoint, find_brokers
 from benchmarks.clients import WARM, Job
+from benchmarks.crowd import Crowd
 from benchmarks.end_to_end import CLIENTS
-from benchmarks.processes import BROKERS, Child, endpoint, find_mosquitto, resident_kib
-from benchmarks.timing import Metric, Sample, Settings, Table, alternate
-from benchmarks.wire import Wire
+from benchmarks.processes import UNREADABLE, Child, descriptors, others_can_be_read, resident_kib
+from benchmarks.timing import Metric, Sample, Settings, Table
 
 __all__ = ["run"]
 
 METRICS: Final = (Metric("memory", "KiB per connection"),)
+CONNECTIONS: Final = 5_000
+#: How many connect at the same time: fewer than any server has ready to accept.
+AT_ONCE: Final = 50
 
 
 def run(settings: Settings) -> list[Table]:
-    """RSS of a server process before and after many connections, and of a client process with many clients."""
-    servers = Table("memory: server, per idle connection", "mqttws endpoint", METRICS)
-    clients = Table("memory: client, per idle connection", "mqttws", METRICS)
-    if not Path("/proc/self/status").exists():
-        servers.notes.append("skipped: this system has no /proc to read memory from")
-        return [servers]
-    count = settings.count(1_000, 20)
-    _allow_descriptors(2 * count + 100)
-    contenders: dict[str, Callable[[], Sample]] = {}
-    for name, start in BROKERS.items():
-        if name == "mosquitto" and find_mosquitto() is None:
-            servers.notes.append("skipped: mosquitto is not installed")
-        else:
-            contenders[name] = _server(start, count)
-    few = Settings(min(settings.rounds, 3), settings.quick)
-    servers.add(f"{count} connections", alternate(contenders, few))
+    """RSS of a server process before and after 5,000 connections, and of a client process with 100 clients."""
+    if not others_can_be_read():
+        return [Table("memory: of mqttws, per idle connection", "mqttws", METRICS, notes=[UNREADABLE])]
+    few = settings.at_most(3)
+    return [_servers(few), _clients(few)]
+
+
+def _servers(settings: Settings) -> Table:
+    table = Table("memory: server, per idle connection", "mqttws endpoint", METRICS)
+    brokers, skipped = find_brokers(settings)
+    with descriptors(WARM + settings.count(CONNECTIONS, 20)) as (allowed, notes):
+        table.notes += skipped + notes
+        count = allowed - WARM
+        jobs = {name: _server(start, count) for name, start in brokers.items()}
+        table.measure(f"{count} connections", jobs, settings)
+    return table
+
+
+def _clients(settings: Settings) -> Table:
+    table = Table("memory: client, per idle connection", "mqttws", METRICS)
     count = settings.count(100, 4)
     with endpoint() as broker:
         contenders = {}
         for name, (adapter, package) in CLIENTS.items():
             if importlib.util.find_spec(package) is None:
-                clients.notes.append(f"skipped: {name} is not installed")
+                table.notes.append(f"skipped: {name} is not installed")
             else:
                 contenders[name] = _client(adapter, broker.url, count)
-        clients.add(f"{count} clients", alternate(contenders, few))
-    return [servers, clients]
+        table.measure(f"{count} clients", contenders, settings)
+    return table
 
 
-def _server(start: Callable[[], Any], count: int) -> Callable[[], Sample]:
+def _server(start: Start, count: int) -> Callable[[], Sample]:
     def measure() -> Sample:
-        with start() as broker:
-            wires = [Wire(broker.url, f"idle{number}", keep_alive=180) for number in range(WARM)]
+        with start() as broker, Crowd(broker.url) as crowd:
+            crowd.connect(WARM, AT_ONCE)
             before = _settled(broker.pid)
-            wires += [Wire(broker.url, f"idle{number}", keep_alive=180) for number in range(WARM, WARM + count)]
-            after = _settled(broker.pid)
-            for wire in wires:
-                wire.close()
-            return {"memory": max(after - before, 0.001) / count}
+            crowd.connect(count, AT_ONCE)
+            return {"memory": max(_settled(broker.pid) - before, 0.001) / count}
 
     return measure
 
 
 def _client(adapter: str, url: str, count: int) -> Callable[[], Sample]:
     def measure() -> Sample:
-        with Child("clients", adapter, Job("idle", url, WARM + count).as_argument()) as child:
+        with Child.python("clients", adapter, Job("idle", url, WARM + count).as_argument()) as child:
             assert child.line() == {"clients": WARM}
             before = _settled(child.process.pid)
             child.go_on()
@@ -84,9 +87,3 @@ def _settled(pid: int) -> float:
         if now <= size:
             return now
         size = now
-
-
-def _allow_descriptors(count: int) -> None:
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft < count:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (min(count, hard), hard))

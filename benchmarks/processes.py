@@ -1,63 +1,58 @@
-"""Brokers and clients in processes of their own on 127.0.0.1, gone when their block is left."""
+"""Processes of ours and what they take: memory and CPU time are read from outside, so that everybody's are alike."""
 
 from __future__ import annotations
 
 import json
 import os
-import shutil
-import socket
+import resource
 import subprocess
 import sys
-import tempfile
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
 
+from benchmarks.timing import ContenderFailed
+
 __all__ = [
-    "BROKERS",
-    "Broker",
+    "PATIENCE",
+    "UNREADABLE",
     "Child",
     "ChildEnded",
-    "endpoint",
-    "find_mosquitto",
-    "mosquitto",
+    "cpu_seconds",
+    "descriptors",
+    "others_can_be_read",
     "resident_kib",
-    "stub",
 ]
 
+#: Seconds that anything may take to happen.
 PATIENCE: Final = 30.0
 REPOSITORY: Final = Path(__file__).parents[1]
+UNREADABLE: Final = "skipped: this system has no /proc to read memory and CPU time of other processes from"
+
+#: Files that a process has open besides its connections.
+_SPARE: Final = 150
 
 
-@dataclass(frozen=True)
-class Broker:
-    """A Server and where its WebSocket listens; ``pid`` is the process that serves."""
-
-    name: str
-    url: str
-    pid: int
-
-
-class ChildEnded(Exception):
+class ChildEnded(ContenderFailed):
     """A process has ended before its work was done; what it had to say is on standard error."""
 
 
 class Child:
-    """A Python module of ours as a process: it answers in lines of JSON and ends when its standard input does."""
+    """A process that answers in lines of JSON and ends when its standard input does."""
 
-    def __init__(self, module: str, *arguments: str) -> None:
-        self._arguments = arguments
+    def __init__(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
+        self._name = " ".join(command[1:4])  # what follows may hold a URL with its token
         self.process = subprocess.Popen(
-            [sys.executable, "-m", f"benchmarks.{module}", *arguments],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            cwd=REPOSITORY,
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=REPOSITORY, env=os.environ | environment
         )
+
+    @classmethod
+    def python(cls, module: str, *arguments: str) -> Self:
+        """A module of ours."""
+        command = [sys.executable, "-m", f"benchmarks.{module}", *arguments]
+        return cls(command, {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))})
 
     @property
     def output(self) -> int:
@@ -70,7 +65,7 @@ class Child:
         assert self.process.stdout is not None
         text = self.process.stdout.readline()
         if not text:
-            raise ChildEnded(" ".join(self._arguments))
+            raise ChildEnded(f"{self._name} has ended before its job was done")
         said: dict[str, Any] = json.loads(text)
         return said
 
@@ -99,92 +94,41 @@ class Child:
         self.end()
 
 
-@contextmanager
-def endpoint() -> Iterator[Broker]:
-    """The local endpoint of mqttws."""
-    with Child("servers", "endpoint") as child:
-        yield Broker("mqttws endpoint", child.line()["url"], child.process.pid)
-
-
-@contextmanager
-def stub() -> Iterator[Broker]:
-    """A Server that sends messages without end as soon as somebody subscribes: the Client is the only limit."""
-    with Child("servers", "stub") as child:
-        yield Broker("saturating stub", child.line()["url"], child.process.pid)
-
-
-def find_mosquitto() -> str | None:
-    """The mosquitto server; Debian keeps it outside an ordinary user's PATH."""
-    return shutil.which("mosquitto", path=os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin")))
-
-
-@contextmanager
-def mosquitto() -> Iterator[Broker]:
-    """Eclipse Mosquitto with a WebSocket listener, and a plain one beside it without which 2.0.11 does not start."""
-    program = find_mosquitto()
-    assert program is not None
-    plain, port = _free_ports(2)
-    lines = (
-        "allow_anonymous true", "persistence false", "max_inflight_messages 100", "max_queued_messages 0",
-        f"listener {plain} 127.0.0.1", f"listener {port} 127.0.0.1", "socket_domain ipv4", "protocol websockets",
-    )  # fmt: skip
-    with tempfile.TemporaryDirectory() as folder:
-        configuration = Path(folder) / "mosquitto.conf"
-        configuration.write_text("\n".join(lines) + "\n", encoding="utf-8")
-        process = subprocess.Popen([program, "-c", str(configuration)], stderr=subprocess.DEVNULL)
-        stop = threading.Event()
-        awake = threading.Thread(target=_keep_awake, args=(plain, stop))
-        try:
-            _wait_until_it_listens(process, port)
-            awake.start()
-            yield Broker("mosquitto", f"ws://127.0.0.1:{port}/mqtt", process.pid)
-        finally:
-            stop.set()
-            process.terminate()
-            process.wait(PATIENCE)
-            if awake.ident is not None:
-                awake.join()
-
-
-BROKERS: Final[dict[str, Callable[[], Any]]] = {"mqttws endpoint": endpoint, "mosquitto": mosquitto}
-
-
-def _keep_awake(port: int, stop: threading.Event) -> None:
-    """Ping mosquitto on its plain listener: else 2.0.11 looks after its WebSockets every 100 ms only (seen)."""
-    connect = bytes.fromhex("10 12 0004 4d515454 04 02 0000 0006 6177616b6572")
-    try:
-        with socket.create_connection(("127.0.0.1", port)) as plain:
-            plain.sendall(connect)
-            plain.recv(4)
-            while not stop.wait(0.0005):
-                plain.sendall(b"\xc0\x00")
-                plain.recv(2)
-    except OSError:
-        return  # it is being ended
-
-
-def _free_ports(count: int) -> Sequence[int]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [int(each.getsockname()[1]) for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
-
-
-def _wait_until_it_listens(process: subprocess.Popen[bytes], port: int) -> None:
-    give_up = time.monotonic() + PATIENCE
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port)).close()
-        except OSError:
-            if process.poll() is not None or time.monotonic() > give_up:
-                raise RuntimeError("the server does not listen") from None
-            time.sleep(0.02)
-        else:
-            return
-
-
 def resident_kib(pid: int) -> int:
     """The memory of a process that is in RAM, in KiB; Linux only."""
     status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
     return int(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1])
+
+
+def cpu_seconds(pid: int) -> float:
+    """The CPU time that a process has taken so far, all its threads; Linux only."""
+    return time.clock_gettime(~pid << 3 | 2)  # how the kernel numbers the CPU clocks of processes
+
+
+def others_can_be_read() -> bool:
+    """Whether :func:`resident_kib` and :func:`cpu_seconds` work here."""
+    return Path("/proc/self/status").exists()
+
+
+@contextmanager
+def descriptors(connections: int) -> Iterator[tuple[int, list[str]]]:
+    """Let this process and those started in the block open many files; how many connections that is enough for.
+
+    The limit is raised to what the system allows without privileges. Where that is too low, a note says so.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    unlimited = hard == resource.RLIM_INFINITY
+    wanted = connections + _SPARE
+    allowed = wanted if unlimited else min(wanted, hard)
+    raised = soft != resource.RLIM_INFINITY and soft < allowed
+    if raised:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed if unlimited else hard, hard))
+    notes = []
+    if allowed < wanted:
+        connections = max(1, allowed - _SPARE)
+        notes.append(f"scaled down to {connections} connections: no process may have more than {hard} open files here")
+    try:
+        yield connections, notes
+    finally:
+        if raised:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

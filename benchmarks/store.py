@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import trio
 
-from benchmarks.processes import endpoint
+from benchmarks.brokers import endpoint
 from benchmarks.timing import Metric, Sample, Settings, Table, alternate
 from benchmarks.workloads import MESSAGE_TOPIC, payload_of
 from mqttws import MemoryStore, Receipt, SQLiteStore, open_client

@@ -8,13 +8,15 @@ import platform
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 __all__ = [
     "MEASURE_SECONDS",
     "Contender",
+    "ContenderFailed",
     "Metric",
     "Row",
     "Sample",
@@ -34,14 +36,26 @@ MEASURE_SECONDS: Final = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How often and how much. ``quick`` is for looking whether everything runs: its figures mean nothing."""
+    """How often and how much. ``quick`` is for looking whether everything runs: its figures mean nothing.
+
+    ``node_packages`` is the folder whose ``node_modules`` has the peers that are written in JavaScript.
+    """
 
     rounds: int = 7
     quick: bool = False
+    node_packages: Path | None = None
+
+    def at_most(self, rounds: int) -> Settings:
+        """The same for a question whose rounds take long."""
+        return replace(self, rounds=min(self.rounds, rounds))
 
     def count(self, full: int, quick: int) -> int:
         """How many of something."""
         return quick if self.quick else full
+
+
+class ContenderFailed(Exception):
+    """A contender could not do its work; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +102,20 @@ class Table:
             values = tuple(_summary(metric, taken, base) for metric in self.metrics)
             self.rows.append(Row(label, name, values))
 
+    def measure(self, label: str, contenders: Mapping[str, Callable[[], Sample]], settings: Settings) -> None:
+        """Rows for one label. Another contender that fails is named in a note and left out; the baseline must not."""
+        able = dict(contenders)
+        while True:
+            try:
+                self.add(label, alternate({name: partial(_named, name, work) for name, work in able.items()}, settings))
+            except _Failed as failed:
+                if failed.name == self.baseline:
+                    raise
+                del able[failed.name]
+                self.notes.append(f"failed: {failed.name}, {label} ({failed.__cause__})")
+            else:
+                return
+
     def render(self) -> str:
         """The table as text."""
         head = ["", ""]
@@ -123,6 +151,19 @@ class Table:
             for row in self.rows
         ]
         return {"title": self.title, "baseline": self.baseline, "rows": rows, "notes": self.notes}
+
+
+class _Failed(Exception):
+    def __init__(self, name: str) -> None:
+        super().__init__(f"{name} has failed")
+        self.name = name
+
+
+def _named(name: str, work: Callable[[], Sample]) -> Sample:
+    try:
+        return work()
+    except ContenderFailed as error:
+        raise _Failed(name) from error
 
 
 def _summary(metric: Metric, samples: Sequence[Sample], base: Sequence[Sample]) -> tuple[float, float, float]:
