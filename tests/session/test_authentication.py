@@ -134,4 +134,8 @@ def test_each_end_knows_whether_an_exchange_is_under_way(state: str, under_way: 
 
 
 def test_a_connection_without_a_method_authenticates_nobody() -> None:
+    pair = Pair()
+    pair.client.send(Connect(client_id="c"), 0)
+    pair.run()
+    assert (pair.client.authenticating, pair.server.authenticating) == (False, False)
     assert not Pair().connect().client.authenticating

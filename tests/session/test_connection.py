@@ -329,6 +329,14 @@ def test_a_client_leaves_with_disconnect() -> None:
     assert caught.value.statement == "MQTT-3.14.4-1"
 
 
+def test_behind_its_end_a_connection_is_not_open_and_has_no_quota() -> None:
+    pair = Pair().connect()
+    assert (pair.client.is_open, pair.client.send_quota) == (True, 65_535)
+    pair.send(Disconnect())
+    for end in (pair.client, pair.server):
+        assert (end.is_open, end.send_quota) == (False, 0)
+
+
 def test_a_server_leaves_with_disconnect_in_5_0() -> None:
     pair = Pair().connect()
     pair.send(Disconnect(ReasonCode.SERVER_SHUTTING_DOWN), Role.SERVER)
