@@ -308,6 +308,20 @@ async def test_a_stream_that_is_full_already_does_not_take_over_what_another_lea
 
 
 @trio_test
+async def test_what_has_waited_overflows_a_stream_once_and_waits_on() -> None:
+    desk = Desk()
+    for number in range(4):
+        desk.deliver("a", b"%d" % number)
+    stream = desk.stream("a", buffer=1, acknowledge="received")
+    assert await taken(stream, 1) == [b"0"]
+    with pytest.raises(StreamOverflow):
+        await anext(stream)
+    assert (desk.acknowledged, desk.counters.waiting, desk.counters.held) == ([b"0"], 3, 3)
+    desk.dispatcher.close(stream, failed=True)
+    assert await taken(desk.stream("a"), 3) == [b"1", b"2", b"3"]
+
+
+@trio_test
 async def test_what_was_acknowledged_on_receipt_and_never_handed_out_is_counted() -> None:
     desk = Desk()
     stream = desk.stream("a", acknowledge="received")
