@@ -72,7 +72,7 @@ def _wire(chance: Random) -> WirePlan:
     return WirePlan(
         opens=chance.choices((True, False, None), (12, 2, 1))[0],
         latency=chance.choice((0.0, 0.001, 0.05, 0.5)),
-        chunk=chance.choice((1, 100, 65_536, 65_536)) if chance.random() < 0.5 else 65_536,
+        chunk=chance.choice((1, 10, 100, *(65_536,) * 7)),
         capacity=chance.choice((500, 65_536, 65_536)),
         faults=tuple(_fault(chance) for _ in range(chance.choice((0, 1, 1, 2)))),
     )

@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 import operator
 from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Final
 
 import trio
@@ -15,9 +13,9 @@ from mqttws.simulation.faults import Direction, Fault, Kind, WirePlan
 
 __all__ = ["FaultyStream", "Wire"]
 
-#: So many reads of each direction return no more than the plan's ``chunk``. Enough for a handshake, byte by byte; to
-#: read a large payload like that would take seconds of real time and show nothing new.
-SMALL_READS: Final = 1_000
+#: So many reads of each direction return no more than the plan's ``chunk``. Enough for the Server's handshake and the
+#: first packets byte by byte; to read a large payload like that would take seconds of real time and show nothing new.
+SMALL_READS: Final = 300
 #: What a read returns at most otherwise, in bytes.
 WHOLE: Final = 65_536
 
@@ -210,12 +208,12 @@ class FaultyStream(trio.abc.Stream):
         self._out = outbound
         self._in = inbound
         self._closed = False
-        self._sending = trio.Lock()
-        self._receiving = trio.Lock()
+        self._sending = _Alone("send")
+        self._receiving = _Alone("receive")
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """Send everything, waiting while the buffer is full. Cancelled, any part of it may have left."""
-        with _alone(self._sending, "send"):
+        with self._sending:
             await trio.lowlevel.checkpoint()
             rest = memoryview(data)
             while rest:
@@ -244,7 +242,7 @@ class FaultyStream(trio.abc.Stream):
 
     async def wait_send_all_might_not_block(self) -> None:
         """Wait until there is room, or nothing to wait for any more."""
-        with _alone(self._sending, "send"):
+        with self._sending:
             await trio.lowlevel.checkpoint()
             self._check_sending()
             while self._out.room <= 0:
@@ -256,7 +254,7 @@ class FaultyStream(trio.abc.Stream):
         most = WHOLE if max_bytes is None else operator.index(max_bytes)
         if most < 1:
             raise ValueError("max_bytes is at least 1")
-        with _alone(self._receiving, "receive"):
+        with self._receiving:
             await trio.lowlevel.checkpoint()
             lane = self._in
             while True:
@@ -279,14 +277,19 @@ class FaultyStream(trio.abc.Stream):
         await trio.lowlevel.checkpoint()
 
 
-@contextmanager
-def _alone(lock: trio.Lock, what: str) -> Iterator[None]:
+class _Alone:
     """One task at a time, as with every stream of trio's."""
-    try:
-        lock.acquire_nowait()
-    except trio.WouldBlock:
-        raise trio.BusyResourceError(f"another task is about to {what} here") from None
-    try:
-        yield
-    finally:
-        lock.release()
+
+    __slots__ = ("_busy", "_what")
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+        self._busy = False
+
+    def __enter__(self) -> None:
+        if self._busy:
+            raise trio.BusyResourceError(f"another task is about to {self._what} here")
+        self._busy = True
+
+    def __exit__(self, *raised: object) -> None:
+        self._busy = False

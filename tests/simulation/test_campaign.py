@@ -12,7 +12,7 @@ from mqttws.simulation import campaign as module
 from mqttws.simulation.invariants import findings_of
 
 #: A slice of what `mqttws simulate --schedules 10000 --seed 1` plays.
-SLICE = range(1, 61)
+SLICE = range(1, 51)
 
 
 @pytest.fixture(autouse=True)
@@ -25,7 +25,7 @@ def test_a_slice_of_the_long_run_finds_nothing() -> None:
     report = run_campaign(SLICE, attempts=0)
     assert [(found.seed, str(found.finding), found.schedule.to_json()) for found in report.found] == []
     assert report.schedules == len(SLICE)
-    assert report.completed > 500
+    assert report.completed > 400
     assert report.connections > 2 * len(SLICE)
     assert report.lost
     assert report.simulated > 3_600
