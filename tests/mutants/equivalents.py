@@ -123,33 +123,6 @@ EQUIVALENTS: Final[tuple[Equivalent, ...]] = (
         "alias is not None and publish.topic → (publish.topic)",
         "keeps the last name under None, which no PUBLISH can ask for",
     ),
-    *(
-        Equivalent(
-            "mqttws/session/aliases.py",
-            "GivenAliases.__init__",
-            "self.gives = maximum > 0",
-            operator,
-            change,
-            "a shortcut; without numbers shortened() gives every message back as it is",
-        )
-        for operator, change in (("boundary", "maximum > 0 → (maximum >= 0)"), ("number", "0 → (-1)"))
-    ),
-    *(
-        Equivalent(
-            "mqttws/session/aliases.py",
-            "GivenAliases.learn",
-            "if alias is not None and alias not in self._topics:",
-            operator,
-            f"alias is not None and alias not in self._topics → {other}",
-            "a shortcut; no number at all, or one that is his already, is neither spare nor any name's",
-        )
-        for operator, other in (
-            ("condition", "True"),
-            ("logic", "(alias is not None or alias not in self._topics)"),
-            ("operand", "(alias not in self._topics)"),
-            ("operand", "(alias is not None)"),
-        )
-    ),
     Equivalent(
         "mqttws/session/exchanges.py",
         "Exchanges._encoded",
@@ -193,6 +166,14 @@ EQUIVALENTS: Final[tuple[Equivalent, ...]] = (
             ("OutgoingExchange", "filters: int = 0"),
         )
         for number in (1, -1)
+    ),
+    Equivalent(
+        "mqttws/session/outbox.py",
+        "Outbox.append",
+        "if self._held or journal.stored != journal.recorded:",
+        "condition",
+        "self._held or journal.stored != journal.recorded → True",
+        "a shortcut; what is held for changes that are stored already leaves with the next take()",
     ),
     Equivalent(
         "mqttws/session/lifecycle.py",

@@ -337,6 +337,14 @@ def test_behind_its_end_a_connection_is_not_open_and_has_no_quota() -> None:
         assert (end.is_open, end.send_quota) == (False, 0)
 
 
+def test_what_comes_behind_the_end_is_not_kept() -> None:
+    pair = Pair().connect()
+    pair.client.close(0)
+    pair.client.receive_data(b"\x30\x7f", 0)
+    assert not pair.client.unfinished
+    assert pair.client.events() == [Closed()]
+
+
 def test_a_server_leaves_with_disconnect_in_5_0() -> None:
     pair = Pair().connect()
     pair.send(Disconnect(ReasonCode.SERVER_SHUTTING_DOWN), Role.SERVER)

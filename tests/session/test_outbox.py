@@ -29,6 +29,15 @@ def test_while_one_commit_is_under_way_no_other_begins() -> None:
     assert client.changes() == [OutgoingStored(second)]  # type: ignore[arg-type]
 
 
+def test_what_is_sent_after_a_commit_does_not_overtake_what_waited_for_it() -> None:
+    client = connected().client
+    first = client.send(Publish("a", b"1", QoS.AT_LEAST_ONCE), 0)
+    client.changes()
+    client.committed()
+    client.send(Publish("a", b"2"), 0)
+    assert client.data_to_send(0) == encode(first) + encode(Publish("a", b"2"))
+
+
 def test_asking_for_changes_when_there_are_none_holds_nothing_up() -> None:
     client = connected().client
     assert client.changes() == []
