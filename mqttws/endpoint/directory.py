@@ -153,6 +153,8 @@ class Directory:
 
     def reattach(self, member: Member, visitor: Visitor, now: float) -> None:
         """A member of another protocol is back on a new network connection; an old one must have been dismissed."""
+        if member.peer is not None:
+            self._router.touched[member.peer] = None
         self._lifecycle.detach(member)
         self._lifecycle.attach(member, visitor, now)
 

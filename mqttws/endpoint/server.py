@@ -19,6 +19,7 @@ from mqttws.endpoint.endpoint import Endpoint
 from mqttws.endpoint.handlers import open_handlers
 from mqttws.endpoint.handlers_config import Handlers, check_handlers
 from mqttws.endpoint.log import Log
+from mqttws.endpoint.native import NativeSpeaker
 from mqttws.endpoint.rest import Rest
 from mqttws.endpoint.service import Service, unproven
 from mqttws.transport.tap import Trace, open_trace
@@ -83,6 +84,7 @@ async def open_endpoint(
         where = ConnectionString.parse(f"Endpoint={public_address};AccessKey={keys[0]}")
         endpoint = Endpoint(where, bound, keys=keys, hubs=hubs, service=chosen, log=Log(log))
         endpoint.http = Rest(endpoint, hubs, endpoint.http)
+        endpoint.speakers.append(NativeSpeaker(endpoint))
         _announce(endpoint, keys)
         # Addresses of one name get different ports if the system may choose: only the first one can be told.
         ours = listeners if port else listeners[:1]

@@ -33,6 +33,9 @@ _SUBACK_OR_DISCONNECT: Final = ("suback", "disconnect")
 _status = partial(_setting, least=400, most=599)
 _v3_code = partial(_setting, least=1, most=5)
 
+#: Codes of a Close frame by which a server ends a connection (RFC 6455, 7.4).
+_close_code = partial(_setting, choices=(1000, 1001, 1002, 1003, 1007, 1008, 1011, 1013))
+
 
 def _v5_code(default: int, row: str, origin: Origin, meaning: str, *packets: PacketType) -> Any:
     """A 5.0 reason code that refuses, and that a server may send in each of these packets."""
@@ -261,6 +264,40 @@ class Service:
     revoke_unsubscribes: bool = _setting(
         True, "76", _UNK, "whether revoking joinLeaveGroup ends the subscriptions that it had allowed"
     )
+
+    # Clients of Web PubSub's own JSON protocols.
+    native_clients: bool = _setting(
+        True, "81", _DOC, "let clients of Web PubSub's own JSON protocols in at /client/hubs/{hub}", generic=False
+    )
+    native_recovery: int = _setting(
+        30, "81", _DOC, "how long a reliable one may come back after its connection has ended", least=0
+    )
+    native_farewell: bool = _setting(
+        True, "81", _INF, "whether one that has closed its WebSocket in order is not let back"
+    )
+    native_bad_frame_code: int = _close_code(
+        1008, "81", _UNK, "WebSocket close code for a frame that is not as documented; the client is not let back"
+    )
+    native_close_code: int = _close_code(1000, "81", _UNK, "the same when a server closes a connection")
+    native_overflow_code: int = _close_code(1008, "81", _UNK, "the same when too many messages wait for a client")
+    native_failed_event: str = _setting(
+        "close", "81", _UNK, "an event without ackId that nobody handles or that has failed: close, or drop it",
+        choices=("close", "drop"),
+    )  # fmt: skip
+    native_event_code: int = _close_code(1011, "81", _UNK, "WebSocket close code of that end")
+    native_error_name: str = _setting(
+        "BadRequest", "81", _UNK, "error name in the answer to what cannot be done, besides the documented ones"
+    )
+    native_handler_status: int = _status(
+        500, "81", _UNK, "status of the handshake when a connect event handler fails without one"
+    )
+    native_ack_memory: int = _setting(
+        1000, "81", _UNK, "how many ackIds of a connection are remembered to tell duplicates", least=1
+    )
+    native_silence: float = _setting(
+        120.0, "-", _OUR, "how long a connection may be silent; after half of it the endpoint sends a WebSocket ping",
+        least=0.01,
+    )  # fmt: skip
     will_permission: bool = _setting(True, "70", _UNK, "whether a will needs the role to publish to its topic")
 
     def __post_init__(self) -> None:
