@@ -14,6 +14,7 @@ JWT = "eyJhbGciOiJub25lIn0.eyJzdWIiOiJqb2UifQ.c2ln"
 @pytest.mark.parametrize(
     ("text", "clean"),
     [
+        ("GET /?awps_reconnection_token=abc&a=1", f"GET /?awps_reconnection_token={REDACTED}&a=1"),
         (f"GET /?access_token={JWT}&a=1", f"GET /?access_token={REDACTED}&a=1"),
         ("Bearer abc def", f"Bearer {REDACTED} def"),
         ("ws://joe:secret@host/", f"ws://{REDACTED}@host/"),

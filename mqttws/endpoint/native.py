@@ -110,7 +110,6 @@ class NativeSpeaker:
         if not talk.hub.wants_system("connect"):
             self._let_in(talk, Granted(), now)
             return
-        talk.visit.pump.pause()  # what a client sends before the answer is to be bounded
         answer = partial(self._answer, talk)
         subprotocol = visitor.subprotocol or ""
         talk.hub.ask(ConnectRequest(talk.hub.name, visitor.client_id, visitor, answer, None, subprotocol))

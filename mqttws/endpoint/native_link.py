@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterable
 from enum import Enum, auto
 from io import StringIO
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from mqttws.endpoint.service import Service
 from mqttws.errors import ConnectionLost, MqttError, PeerSilent
@@ -22,6 +22,9 @@ __all__ = ["NativeEvent", "NativeLink"]
 
 #: A whole message, or the end.
 NativeEvent: TypeAlias = str | bytes | Closed
+
+#: Bytes that a client may send while its handshake waits for an answer, though it should not.
+_EARLY: Final = 65_536
 
 
 class _Phase(Enum):
@@ -46,6 +49,7 @@ class NativeLink:
         self._deadline = math.inf
         self._pinged = False
         self._broken = False
+        self._early = 0
         self._events: list[NativeEvent] = []
         self._text = StringIO()
         self._octets = bytearray()
@@ -66,6 +70,10 @@ class NativeLink:
         """Read on; a sign of life, whatever it is. Never raises for the peer's bytes."""
         if self._phase is _Phase.OPEN:
             self._heard(now)
+        elif self._phase is _Phase.ASKED:
+            self._early += len(data)
+            if self._early > _EARLY:
+                self.reject(now, 400, (), b"a client waits for the answer to its handshake (RFC 6455, 4.1)\n")
         self._websocket.receive_data(data)
         self._take(now)
 

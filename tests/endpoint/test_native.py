@@ -239,10 +239,13 @@ async def test_row_81_a_client_that_leaves_before_the_answer_never_was_there() -
             await native.flush()
             with trio.fail_after(10):
                 await answered.wait()
-        release.set()
         await until_empty(endpoint)
-        assert endpoint.hub("chat") is None
-        assert endpoint.connections.sessions_started == endpoint.connections.sessions_ended
+        release.set()
+        async with open_wire(endpoint) as wire:
+            await trio.testing.wait_all_tasks_blocked()
+            await connected(wire)
+            assert handlers.told[1:] == ["connect c1", "connected c1"]
+            assert endpoint.connections.sessions_started == 1
 
 
 # -- coming back ------------------------------------------------------------------------------------------------------

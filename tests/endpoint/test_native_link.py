@@ -183,6 +183,16 @@ def test_a_client_that_leaves_during_the_handshake_is_lost() -> None:
     assert ends.link.data_to_send(ends.now) == b""
 
 
+def test_a_client_that_does_not_wait_for_the_answer_is_refused_before_it_costs_much() -> None:
+    ends = Ends(accept=False)
+    for _ in range(64):
+        ends.link.receive_data(b"x" * 1024, ends.now)
+    assert ends.settle() == []
+    ends.link.receive_data(b"x", ends.now)
+    assert ends.settle() == [Closed(None)]
+    assert [event.status for event in ends.seen if isinstance(event, Refused)] == [400]
+
+
 def test_a_fault_of_ours_ends_it_with_1011() -> None:
     ends = Ends()
     ends.link.abort(ends.now)
