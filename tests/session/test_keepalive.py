@@ -184,6 +184,14 @@ def test_a_server_that_does_not_read_holds_no_silence_against_its_client() -> No
     assert pair.server.next_deadline() == 1_150
 
 
+def test_an_owner_that_never_rested_gains_no_time_by_reading_on() -> None:
+    pair = connected(100)
+    pair.client.handle_deadline(75)
+    for end, due in ((pair.client, 125), (pair.server, 150)):
+        end.resume(100)
+        assert end.next_deadline() == due
+
+
 def test_before_connack_there_is_no_silence_to_rest_from() -> None:
     connection = Connection(Role.CLIENT)
     connection.start(0)
