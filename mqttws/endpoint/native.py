@@ -174,8 +174,9 @@ class NativeSpeaker:
         member = hub.member(client_id)
         known = isinstance(member, NativeMember) and member.token is not None
         if not isinstance(member, NativeMember) or not known or not _same(member.token or "", token):
+            # Nothing but the code: a message would hide from the client why it had been disconnected.
             visitor.link.accept(RELIABLE_JSON, now)
-            visitor.end(now, _LOST_FOR_GOOD, "there is no such connection any more")
+            visitor.link.close(now, _LOST_FOR_GOOD, "there is no such connection any more")
             self._log(talk, "RecoveryFailed")
             return
         before = member.peer

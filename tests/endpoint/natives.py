@@ -126,8 +126,8 @@ async def open_native(
         native.reads_json = opened.subprotocol in (JSON, RELIABLE_JSON)
         if native.reads_json:
             event = await native.event()
-            said = json.loads(event)
             native._arrived.insert(0, event)
+            said = json.loads(event) if isinstance(event, str) else {}
             native.connection_id = said.get("connectionId", "")
             native.token = said.get("reconnectionToken")
         yield native
