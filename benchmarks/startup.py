@@ -45,17 +45,18 @@ def run(settings: Settings) -> list[Table]:
     table = Table("startup: importing, beyond the bare interpreter", BASELINE, metrics)
     with tempfile.TemporaryDirectory() as cache:
         contenders: dict[str, Callable[[], Sample]] = {}
-        for name, (program, package) in IMPORTS.items():
+        for name, (program, package) in list(IMPORTS.items())[: settings.count(len(IMPORTS), 4)]:
             if importlib.util.find_spec(package) is None:
                 table.notes.append(f"skipped: {package} is not installed")
                 continue
-            _interpreter(program, cache)  # compiles, and warms the disk's cache
-            contenders[name] = _measure(program, cache)
+            if not settings.quick:
+                _interpreter(program, cache)  # compiles, and warms the disk's cache
+            contenders[name] = _measure(program, None if settings.quick else cache)
         table.add("import", alternate(contenders, settings))
     return [table]
 
 
-def _measure(program: str, cache: str) -> Callable[[], Sample]:
+def _measure(program: str, cache: str | None) -> Callable[[], Sample]:
     def measure() -> Sample:
         bare, full = _interpreter("pass", cache), _interpreter(program, cache)
         return {name: max(1e-9, full[name] - bare[name]) for name in full}
@@ -63,13 +64,18 @@ def _measure(program: str, cache: str) -> Callable[[], Sample]:
     return measure
 
 
-def _environment(cache: str) -> dict[str, str]:
-    """Ours, with compiled modules in a folder that all runs share, whatever the user has set about them."""
+def _environment(cache: str | None) -> dict[str, str]:
+    """Ours, with compiled modules in a folder that all runs share, whatever the user has set about them.
+
+    None leaves them where they are: compiling everything takes longer than a quick run may.
+    """
+    if cache is None:
+        return os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     return environment | {"PYTHONPYCACHEPREFIX": cache, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
 
 
-def _interpreter(program: str, cache: str) -> Sample:
+def _interpreter(program: str, cache: str | None) -> Sample:
     """Run a program: CPU and wall seconds, and its memory in KiB (0 where the system has no ``/proc``)."""
     before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     done = subprocess.run(

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
+import os
+import resource
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
 from benchmarks.__main__ import QUESTIONS, main
+from benchmarks.brokers import find_brokers
+from benchmarks.crowd import Crowd
 from benchmarks.peers import CodecPeer, check_codec
-from benchmarks.timing import Contender, Metric, Sample, Settings, Table, alternate, time_work
+from benchmarks.processes import cpu_seconds, descriptors, others_can_be_read
+from benchmarks.timing import Contender, ContenderFailed, Metric, Sample, Settings, Table, alternate, time_work
 from benchmarks.workloads import CASES
-from mqttws.codec import decode, encode
+from mqttws.codec import PingReq, decode, encode
 
 
 @pytest.mark.parametrize("question", QUESTIONS)
@@ -85,3 +93,111 @@ def test_a_codec_that_is_wrong_is_found_out() -> None:
         check_codec(CodecPeer("reader", right, {}, lambda packet: (packet.topic, b"")))
     with pytest.raises(AssertionError, match="something else"):
         check_codec(CodecPeer("writer", {}, wrong, lambda packet: (packet.topic, packet.payload)))
+
+
+def test_a_broker_that_is_not_here_is_skipped_by_name(tmp_path: Path) -> None:
+    brokers, skipped = find_brokers(Settings(node_packages=tmp_path))
+    assert next(iter(brokers)) == "mqttws endpoint"
+    assert len(brokers) + len(skipped) == 4
+    assert [line for line in skipped if line.startswith("skipped: aedes is not in")]
+
+
+def test_a_contender_that_fails_is_named_and_left_out_unless_it_is_ours() -> None:
+    def fail() -> Sample:
+        raise ContenderFailed("has ended")
+
+    table = Table("title", "base", [Metric("time", "us")])
+    table.measure("case", {"base": lambda: {"time": 1.0}, "other": fail}, Settings(rounds=2))
+    assert [row.name for row in table.rows] == ["base"]
+    assert table.notes == ["failed: other, case (has ended)"]
+    with pytest.raises(Exception, match="base has failed"):
+        table.measure("case", {"base": fail}, Settings(rounds=1))
+
+
+@pytest.mark.skipif(not others_can_be_read(), reason="needs /proc")
+def test_cpu_time_is_that_of_the_process_that_is_asked_for() -> None:
+    before = cpu_seconds(os.getpid())
+    assert sum(range(200_000)) > 0
+    assert 0 < before < cpu_seconds(os.getpid())
+    with pytest.raises(OSError, match="Invalid"):
+        cpu_seconds(2**28 - 1)
+
+
+def test_too_low_a_limit_of_open_files_scales_down_and_says_so() -> None:
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with descriptors(1) as (allowed, notes):
+        assert (allowed, notes) == (1, [])
+    hard = before[1]
+    if hard != resource.RLIM_INFINITY:
+        with descriptors(hard) as (allowed, notes):
+            assert resource.getrlimit(resource.RLIMIT_NOFILE) == (hard, hard)
+            assert 0 < allowed < hard
+            assert notes == [
+                f"scaled down to {allowed} connections: no process may have more than {hard} open files here"
+            ]
+    assert resource.getrlimit(resource.RLIMIT_NOFILE) == before
+
+
+CONNACK = b"\x82\x04\x20\x02\x00\x00"
+PING = b"\x89\x01!"
+#: As long as a frame whose length takes two bytes of its own.
+LONG = b"\x82\x7e\x00\x80" + bytes(128)
+
+
+@pytest.fixture
+def scripted() -> Iterator[tuple[str, list[bytes], list[bytes]]]:
+    """A server that has a piece of its script for each thing that it is told; that is kept."""
+    scripts: list[bytes] = []
+    heard: list[bytes] = []
+    listener = socket.create_server(("127.0.0.1", 0))
+    listener.settimeout(10)
+
+    def serve() -> None:
+        while True:
+            try:
+                peer, _ = listener.accept()
+            except OSError:
+                return
+            with peer:
+                peer.settimeout(10)
+                while data := peer.recv(4096):
+                    heard.append(data)
+                    peer.sendall(scripts.pop(0) if scripts else b"")
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    yield f"ws://127.0.0.1:{listener.getsockname()[1]}/mqtt", scripts, heard
+    listener.shutdown(socket.SHUT_RDWR)
+    listener.close()
+    thread.join(10)
+
+
+SWITCHING = b"HTTP/1.1 101 Switching Protocols\r\n\r\n"
+
+
+def test_a_crowd_reads_frames_of_any_size_and_answers_pings(scripted: tuple[str, list[bytes], list[bytes]]) -> None:
+    url, scripts, heard = scripted
+    scripts += [SWITCHING, CONNACK + PING, LONG, LONG]
+    with Crowd(url) as crowd:
+        assert len(crowd.connect(1, 1)) == 1
+        crowd.receive(bytes(128))
+        crowd.send(PingReq())
+        with pytest.raises(ContenderFailed, match="sends 0000"):
+            crowd.receive(b"something else".ljust(128))
+    assert b"\x8a\x81" + bytes(4) + b"!" in b"".join(heard)
+
+
+@pytest.mark.parametrize(
+    ("pieces", "message"),
+    [
+        ([b"HTTP/1.1 404 Not Found\r\n\r\n"], "answers the handshake with"),
+        ([SWITCHING, b"\x82\x04\x20\x02\x00\x05"], "answers CONNECT with 20020005"),
+    ],
+)
+def test_a_crowd_says_what_a_server_does_wrong(
+    pieces: list[bytes], message: str, scripted: tuple[str, list[bytes], list[bytes]]
+) -> None:
+    url, scripts, _ = scripted
+    scripts += pieces
+    with Crowd(url) as crowd, pytest.raises(ContenderFailed, match=message):
+        crowd.connect(1, 1)
