@@ -88,7 +88,7 @@ class Pump:
         data: bytes | None = None
         link = self.link
         with trio.CancelScope(deadline=link.next_deadline()) as self._timer:
-            while self._paused or link.bytes_pending > self._high_water:
+            while self._reading_waits:
                 self._may_read = trio.Event()
                 await self._may_read.wait()
             data = await self._receive_some()
@@ -100,6 +100,13 @@ class Pump:
         else:
             self._nothing_more = True
             link.receive_eof(now, broken=self._broken)
+
+    @property
+    def _reading_waits(self) -> bool:
+        """Whether nothing is to be read now. Where nothing can be written any more there is nothing to wait for."""
+        if self._broken or self._written.is_set():
+            return False
+        return self._paused or self.congested
 
     async def _receive_some(self) -> bytes:
         try:
@@ -129,6 +136,7 @@ class Pump:
         except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
             self._broken = isinstance(error, trio.BrokenResourceError)
             # Why the peer stopped taking bytes may stand in what it sent before: a DISCONNECT, a Close frame.
+            self._wake_waiting()
             with trio.move_on_after(self._close_timeout):
                 await self._read_to_end.wait()
         finally:
@@ -213,7 +221,8 @@ class Pump:
         return self.link.bytes_pending > self._high_water
 
     async def drained(self) -> None:
-        """Wait until the pump is no longer congested, or will never write again."""
+        """Wait until the pump is no longer congested, or will never write again. A checkpoint in any case."""
+        await trio.lowlevel.checkpoint()
         while self.congested and not self._written.is_set():
             if self._drained is None:
                 self._drained = trio.Event()

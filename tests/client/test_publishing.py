@@ -9,13 +9,13 @@ import trio
 import trio.testing
 from trio.testing import MockClock, trio_test
 
-from mqttws.client import Client, ClientState, PublishResult, Reconnect
+from mqttws.client import Client, ClientState, PublishResult, Reconnect, open_client
 from mqttws.client.outgoing import WhenFull
 from mqttws.codec import ConnAck, Publish
 from mqttws.errors import LocalProtocolError, MessageExpired, QueueFull, SessionLost
 from mqttws.session import Session
 from mqttws.vocabulary import QoS
-from tests.client.scripted import Peer, Server, open_pair
+from tests.client.scripted import URL, Peer, Server, open_pair
 
 
 @pytest.mark.parametrize(
@@ -292,3 +292,49 @@ async def test_what_the_last_connection_did_not_take_is_refused_without_one(auto
         with pytest.raises(LocalProtocolError, match="Maximum Packet Size is 50"):
             await client.publish("a", bytes(50), 0)
         assert client.unfinished == 0
+
+
+class Brittle(trio.abc.Stream):
+    """A stream that takes what is small; what is not waits for a second, and breaks it."""
+
+    def __init__(self, stream: trio.abc.Stream) -> None:
+        self._stream = stream
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        if len(data) > 1_000:
+            await trio.sleep(1)
+            raise trio.BrokenResourceError
+        await self._stream.send_all(data)
+
+    async def wait_send_all_might_not_block(self) -> None:
+        await self._stream.wait_send_all_might_not_block()
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
+        return await self._stream.receive_some(max_bytes)
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+
+@trio_test
+async def test_a_flood_at_qos_0_waits_when_its_connection_has_broken(autojump_clock: MockClock) -> None:
+    server = Server()
+
+    async def dial(*args: Any, **options: Any) -> trio.abc.Stream:
+        return Brittle(await server.dial(*args, **options))
+
+    async with trio.open_nursery() as nursery:
+
+        @nursery.start_soon
+        async def greet() -> None:
+            await (await server.accept()).greet()
+
+        sent = 0
+        async with open_client(URL, dial=dial, send_queue=10) as client:
+            with trio.move_on_after(50):
+                while sent < 1_000:
+                    await client.publish("a", bytes(10_000))
+                    sent += 1
+            assert client.state is ClientState.RECONNECTING
+            assert sent < 200  # the send buffer holds a MiB
+            assert client.unfinished == 10

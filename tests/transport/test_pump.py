@@ -525,3 +525,23 @@ async def test_waiting_for_room_ends_when_nothing_will_be_written_any_more(autoj
         await ends.client.drained()
         nursery.cancel_scope.cancel()
     assert ends.stream.closed
+
+
+@trio_test
+async def test_a_wire_that_takes_no_more_is_noticed_although_nothing_was_to_be_read(autojump_clock: MockClock) -> None:
+    ends = Ends()
+    async with trio.open_nursery() as nursery:
+        ends.start(nursery)
+        await ends.connect()
+        ends.client.pause()
+        ends.server.link.send(Publish("b"), trio.current_time())
+        ends.server.flush()  # ends the step that was under way
+        await trio.testing.wait_all_tasks_blocked()
+        ends.stream.send_breaks = True
+        ends.client.link.send(Publish("a"), trio.current_time())
+        ends.client.flush()
+        await trio.sleep(2)
+        closed = ends.client_events[-1]
+        assert isinstance(closed, Closed)
+        assert isinstance(closed.error, ConnectionLost)
+        nursery.cancel_scope.cancel()
