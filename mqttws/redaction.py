@@ -16,7 +16,8 @@ REDACTED: Final = "[redacted]"
 #: form of a JWT. The search takes linear time: the first two begin with fixed text and repeat one class, and the third
 #: begins where a run of base64url does, and only if a dot follows the run.
 _SECRETS: Final = re.compile(
-    r"(?P<name>access_token=|\bawps_reconnection_token=|\bBearer\s{1,8}|\bAccessKey=)[^\s&;#\"'<>]+"
+    r"(?P<name>access_token=|\bBearer\s{1,8}|\bAccessKey=|\bawps_reconnection_token=|\"reconnectionToken\"\s{0,8}:\s{0,8}\")"
+    r"[^\s&;#\"'<>]+"
     r"|(?P<scheme>\bwss?://)[^\s/?#@]+(?=@)"
     r"|(?<![\w-])(?=[\w-]*+\.)(?P<before>[\w-]*?)(?<![a-z0-9])eyJ[\w-]*+\.[\w-]*+(?:\.[\w-]*+)?",
     re.IGNORECASE | re.ASCII,

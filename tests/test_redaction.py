@@ -14,6 +14,7 @@ JWT = "eyJhbGciOiJub25lIn0.eyJzdWIiOiJqb2UifQ.c2ln"
 @pytest.mark.parametrize(
     ("text", "clean"),
     [
+        ('{"reconnectionToken": "abc","a":1}', f'{{"reconnectionToken": "{REDACTED}","a":1}}'),
         ("GET /?awps_reconnection_token=abc&a=1", f"GET /?awps_reconnection_token={REDACTED}&a=1"),
         (f"GET /?access_token={JWT}&a=1", f"GET /?access_token={REDACTED}&a=1"),
         ("Bearer abc def", f"Bearer {REDACTED} def"),
@@ -43,7 +44,9 @@ def test_what_is_no_secret_stays(text: str) -> None:
     assert secret_at(text) is None
 
 
-@pytest.mark.parametrize("unit", ["eyJ-", "eyJ.", "a-eyJ_", "ws://", "Bearer ", "access_token=", "wss://a@"])
+@pytest.mark.parametrize(
+    "unit", ["eyJ-", "eyJ.", "a-eyJ_", "ws://", "Bearer ", "access_token=", "wss://a@", '"reconnectionToken":']
+)
 def test_looking_takes_linear_time(unit: str) -> None:
     text = unit * (200_000 // len(unit))
     started = time.perf_counter()

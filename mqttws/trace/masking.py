@@ -97,6 +97,8 @@ class Masker:
                 return self._in_packet(unit)
             case Kind.PACKET | Kind.PART:
                 return self._in_part(unit)
+            case Kind.TEXT if not self._payloads:
+                return iter([(0, len(unit.data))])  # of another protocol, and nothing but payload to us
             case _:
                 return secrets_in(unit.data.decode("latin-1"))
 

@@ -14,7 +14,7 @@ from mqttws.trace.splitting import HOLD, Splitter
 from mqttws.vocabulary import ReasonCode
 from tests.strategies import packets
 from tests.trace.wires import DATA, PASSWORD, REQUEST, SECRETS, TARGET, TOKEN, binary, connect, pieces
-from tests.websocket.frames import BINARY, CLOSE, CONTINUATION, frame, naive_mask
+from tests.websocket.frames import BINARY, CLOSE, CONTINUATION, TEXT, frame, naive_mask
 
 HEAD = (
     f"GET {TARGET}&api-key=0123456789 HTTP/1.1\r\nHost: h\r\n"
@@ -113,6 +113,14 @@ def test_payloads_are_covered_if_asked_for() -> None:
     long = encode(Publish("a", b"x" * (HOLD + 1)))
     covered = masked(REQUEST + frame(BINARY, long, masked=False), 1000, payloads=False)
     assert b"x" not in covered[len(REQUEST) + 10 :]
+
+
+def test_text_messages_are_of_another_protocol_and_lose_its_tokens() -> None:
+    said = b'{"type":"system","reconnectionToken":"abcdefgh12345678","userId":"ann"}'
+    out = masked(REQUEST + frame(TEXT, said, masked=False))[len(REQUEST) :]
+    assert out.endswith(b'"reconnectionToken":"****************","userId":"ann"}')
+    out = masked(REQUEST + frame(TEXT, said, masked=False), payloads=False)[len(REQUEST) :]
+    assert out.endswith(b"*" * len(said))
 
 
 @pytest.mark.parametrize("cut", [1, 5, 15])
