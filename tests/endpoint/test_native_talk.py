@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import random
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -12,6 +15,7 @@ from trio.testing import trio_test
 from mqttws.codec import Publish, SubAck, Subscribe, Subscription
 from mqttws.endpoint import Endpoint, open_endpoint
 from mqttws.endpoint.upstream import EventAnswer, UserEvent
+from mqttws.errors import LocalProtocolError
 from mqttws.vocabulary import QOS
 from mqttws.webpubsub import Roles
 from tests.endpoint.natives import JSON, RELIABLE_JSON, Native, open_native, target_of
@@ -333,6 +337,96 @@ async def test_row_81_what_a_client_has_sent_before_its_end_counts() -> None:
         wire.send(Publish("g", b"fence", QOS[1]))
         assert (await heard(wire)).payload == b"fence"
         assert handlers.told == ["event echo", "event echo"]
+
+
+# -- settings ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "message", "ended"),
+    [
+        ("native_bad_frame_code", 1003, "x", 1003),
+        ("native_event_code", 1000, '{"type":"event","event":"nobody","data":1}', 1000),
+        ("native_close_code", 1008, None, 1008),
+    ],
+)
+@trio_test
+async def test_row_81_close_codes_are_settings(setting: str, value: int, message: str | None, ended: int) -> None:
+    options: Any = {setting: value}
+    async with open_endpoint(**options) as endpoint, open_native(endpoint, JSON) as native:
+        await greeted(native)
+        if message is not None:
+            await native.send_raw(message)
+        else:
+            hub = endpoint.open_hub("chat")
+            hub.close(hub.members()[0], trio.current_time())
+            endpoint.flush(hub)
+        assert (await native.end())[0] == ended
+
+
+@trio_test
+async def test_row_81_the_name_of_an_error_and_the_memory_for_ack_ids_are_settings() -> None:
+    async with (
+        open_endpoint(native_error_name="Strange", native_ack_memory=1) as endpoint,
+        open_native(endpoint, JSON) as native,
+    ):
+        await greeted(native)
+        assert (await native.ask(type="joinGroup", group=" ", ackId=1))["error"]["name"] == "Strange"
+        for ack_id in (1, 2, 1):
+            assert (await native.ask(type="joinGroup", group="g", ackId=ack_id))["success"]
+
+
+# -- anything ---------------------------------------------------------------------------------------------------------
+
+
+def conversation(dice: random.Random) -> Iterator[str | bytes]:
+    """What a careless client might send, in any order."""
+    kinds = ("joinGroup", "leaveGroup", "sendToGroup", "event", "sequenceAck", "ping", "ping", "invoke", 5)
+    values: tuple[Any, ...] = (
+        "a",
+        "b",
+        "",
+        " ",
+        "x" * 2000,
+        "#",
+        "a\0",
+        1,
+        -1,
+        None,
+        True,
+        [[]],
+        {"x": 1},
+        2**64,
+        "AA==",
+    )
+    for _ in range(dice.randrange(12)):
+        names = ("group", "event", "ackId", "dataType", "data", "noEcho", "ttlSeconds", "sequenceId")
+        members: dict[str, Any] = {"group": "a", "event": "echo", "sequenceId": 1, "data": "AA=="}
+        members |= {dice.choice(names): dice.choice(values) for _ in range(dice.randrange(3))}
+        members["type"] = dice.choice(kinds)
+        if dice.random() < 0.5:
+            members["dataType"] = dice.choice(("json", "text", "binary", "protobuf"))
+        text = json.dumps(members)
+        yield dice.choice((text, text, text, text.encode(), text[:-1], text.encode("utf-16")))
+
+
+@trio_test
+async def test_whatever_native_clients_send_the_good_client_beside_them_notices_nothing() -> None:
+    dice = random.Random(81)
+    lines: list[str] = []
+    async with open_endpoint(log=lines.append, native_failed_event="drop") as endpoint, open_wire(endpoint) as wire:
+        equip(endpoint, "echo")
+        await subscribe(wire, "good", 1)
+        for number in range(60):
+            subprotocols = dice.choice(((JSON,), (RELIABLE_JSON,), ()))
+            async with open_native(endpoint, *subprotocols, groups=["a"]) as native:
+                for message in conversation(dice):
+                    with contextlib.suppress(LocalProtocolError, trio.BrokenResourceError):
+                        await native.send_raw(message)
+            wire.send(Publish("good", str(number).encode(), QOS[1]))
+            assert (await heard(wire)).payload == str(number).encode()
+    assert not [line for line in lines if "internal error" in line]
+    assert endpoint.connections.open == 0
 
 
 # -- simple clients ---------------------------------------------------------------------------------------------------
