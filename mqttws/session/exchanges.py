@@ -66,7 +66,7 @@ class Exchanges:
         own: Limits,
         events: list[Event],
         *,
-        gives_aliases: bool = False,
+        gives_aliases: bool,
     ) -> None:
         self._session = session
         self._writer = writer
@@ -84,11 +84,11 @@ class Exchanges:
 
     @property
     def send_quota(self) -> int:
-        """How many QoS 1 and 2 messages may be sent now [MQTT-4.9.0-2]; none before the old ones were sent again."""
-        outgoing = self._session.outgoing
-        if outgoing.resending:
-            return 0
-        return max(0, self._writer.limits.receive_maximum - outgoing.sent)
+        """How many QoS 1 and 2 messages may be sent now [MQTT-4.9.0-2].
+
+        None before the old ones were sent again: as long as such wait, those that were sent fill the quota.
+        """
+        return max(0, self._writer.limits.receive_maximum - self._session.outgoing.sent)
 
     def send(self, packet: Packet) -> Packet:
         """Send a message, a request or its answer; the packet as it was sent."""
