@@ -167,17 +167,6 @@ EQUIVALENTS: Final[tuple[Equivalent, ...]] = (
         )
         for number in (1, -1)
     ),
-    *(
-        Equivalent(
-            "mqttws/session/authentication.py",
-            "_Turn",
-            text,
-            "number",
-            change,
-            "the members are keys; their numbers need only differ",
-        )
-        for text, change in (("ANSWER = 0", "0 → (-1)"), ("PROOF_AGAIN = 4", "4 → (5)"))
-    ),
     Equivalent(
         "mqttws/session/outbox.py",
         "Outbox.append",
