@@ -14,6 +14,8 @@ from trio.testing import trio_test
 import mqttws
 from mqttws.endpoint import Endpoint, EventHandler, open_endpoint
 from mqttws.errors import ConnectRefused, PublishRefused
+from tests.endpoint.natives import JSON, RELIABLE_JSON, open_native, refusal_of
+from tests.endpoint.natives import target_of as native_target_of
 from tests.interop.counterparts import need
 from tests.interop.processes import JsonLines, node, running
 from tests.interop.servers import free_ports
@@ -182,3 +184,30 @@ async def test_row_80_another_one_sends_it_nothing() -> None:
                 pytest.fail("it was let in")
     (line,) = [line for line in bed.lines if line.startswith("AbuseProtection")]
     assert line.startswith("AbuseProtectionResponseMissingAllowedOrigin: OPTIONS http://127.0.0.1:")
+
+
+@trio_test
+@pytest.mark.parametrize("subprotocol", [JSON, RELIABLE_JSON])
+async def test_row_81_events_of_native_clients_are_no_mqtt(subprotocol: str) -> None:
+    async with handled() as bed:
+        async with open_native(bed.endpoint, subprotocol, user_id="token") as native:
+            assert (await native.next())["userId"] == "a native user"
+            context = (await bed.told("connect"))["context"]
+            assert (context["clientProtocol"], context["userId"]) == ("default", "token")
+            assert context["connectionId"] == native.connection_id
+            await bed.told("connected")
+            for number, (data_type, data, seen) in enumerate([("json", {"x": 1}, {"x": 1}), ("text", "ö", "ö")]):
+                message = await native.ask(type="event", event="echo", dataType=data_type, data=data, ackId=number)
+                request = await bed.told("echo")
+                assert (request["dataType"], request["data"]) == (data_type, seen)
+                assert request["context"]["states"] == {"events": number}
+                assert (message["from"], message["dataType"], message["data"]) == ("server", data_type, data)
+                assert (await native.next())["success"]
+            failed = await native.ask(type="event", event="fail", data=1, ackId=9)
+            await bed.told("fail")
+            assert failed["error"]["name"] == "InternalServerError"
+            native.websocket.close()
+            await native.flush()
+            assert (await bed.told("disconnected"))["context"]["userId"] == "a native user"
+        refused = await refusal_of(bed.endpoint, native_target_of(bed.endpoint) + "&refuse=1", subprotocol)
+        assert (refused.status, refused.body) == (401, b"who are you?\n")

@@ -27,6 +27,11 @@ const handler = new WebPubSubEventHandler(hub, {
   allowedEndpoints: allowedEndpoints.length ? allowedEndpoints : undefined,
   handleConnect(request, response) {
     tell(request)
+    if (!request.mqtt) {  // a client of Web PubSub's own protocols
+      if (request.queries.refuse) return response.fail(401, 'who are you?')
+      response.setState('events', 0)
+      return response.success({ userId: 'a native user', groups: ['welcome'], subprotocol: request.subprotocols[0] })
+    }
     const answer = answers[request.mqtt.username]
     if (answer) return answer(request, response)
     response.setState('events', 0)
