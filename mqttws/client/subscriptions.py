@@ -189,14 +189,19 @@ class Subscriptions:
         now: float,
         properties: UnsubscribeProperties | None = None,
     ) -> None:
-        farewell = Unsubscribe(0, list(topic_filters))
-        if properties and connection.version is ProtocolVersion.V5:
-            try:
-                sent = connection.send(Unsubscribe(0, farewell.topic_filters, properties), now)
-            except LocalProtocolError:  # too large with them
-                sent = connection.send(farewell, now)
-        else:
-            sent = connection.send(farewell, now)
+        said = properties if properties and connection.version is ProtocolVersion.V5 else {}
+        try:
+            sent = connection.send(Unsubscribe(0, list(topic_filters), said), now)
+        except LocalProtocolError as error:
+            # Too large for this Server: without properties then, and in pieces.
+            if said:
+                self._unsubscribe(topic_filters, connection, now)
+            elif (half := len(topic_filters) // 2) > 0:
+                self._unsubscribe(topic_filters[:half], connection, now)
+                self._unsubscribe(topic_filters[half:], connection, now)
+            else:
+                logger.warning("The subscription to %r cannot be given up: %s", topic_filters[0], error)
+            return
         assert isinstance(sent, Unsubscribe)
         self._farewells[sent.packet_id] = tuple(topic_filters)
 
@@ -204,7 +209,9 @@ class Subscriptions:
 
     def on_suback(self, packet: SubAck) -> None:
         """The Server has answered a SUBSCRIBE."""
-        request = self._requests.pop(packet.packet_id)
+        request = self._requests.pop(packet.packet_id, None)
+        if request is None:
+            return  # the client has ended or moves to another connection, while what came before was being handed out
         request.answer = packet
         for (wanted, subscription), code in zip(request.asked, packet.reason_codes, strict=True):
             request.reason_codes[subscription.topic_filter] = code
@@ -237,7 +244,7 @@ class Subscriptions:
 
     def on_unsuback(self, packet: UnsubAck) -> None:
         """The Server has answered an UNSUBSCRIBE, which nobody waits for: a refusal is worth a line in the log."""
-        topic_filters = self._farewells.pop(packet.packet_id)
+        topic_filters = self._farewells.pop(packet.packet_id, ())
         for topic_filter, code in zip(topic_filters, packet.reason_codes, strict=False):  # 3.1.1 has no codes
             if code >= 0x80:
                 said = f" {dict(packet.properties)!r:.300}" if packet.properties else ""
@@ -260,6 +267,13 @@ class Subscriptions:
         nothing. A new Session has nothing to unsubscribe from.
         """
         self.disconnected()
+        if not connection.is_open:
+            # It has ended with the very bytes that began it: the next one is asked, even if that resumes a new Session.
+            if not resumed:
+                self._owed.clear()
+            if not resumed or doubtful:
+                self._unasked = [*self._anew(), *self._unasked]
+            return
         owed = list(self._owed) if resumed else []
         self._owed.clear()
         requests = self._unasked if resumed and not doubtful else [*self._anew(), *self._unasked]

@@ -250,6 +250,62 @@ def test_many_filters_are_unsubscribed_in_packets_of_moderate_size() -> None:
     assert [len(packet.topic_filters) for packet in packets if isinstance(packet, Unsubscribe)] == [20, 20, 5]
 
 
+def test_filters_that_the_next_server_takes_in_no_one_packet_are_unsubscribed_in_several() -> None:
+    names = [letter * 20 for letter in "abcdefg"]
+    desk, stream = open_desk(*names)
+    desk.cut()
+    desk.leave(stream)
+    packets = desk.connect(present=True, maximum_packet_size=60)
+    assert asked(packets) == [
+        ("unsubscribe", [names[0]]),
+        ("unsubscribe", names[1:3]),
+        ("unsubscribe", names[3:5]),
+        ("unsubscribe", names[5:]),
+    ]
+
+
+def test_a_block_is_left_although_its_unsubscribe_fits_into_no_packet_any_more(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    desk, stream = open_desk("a" * 100, "b")
+    desk.cut()
+    assert desk.connect(present=True, maximum_packet_size=60) == []
+    desk.leave(stream)
+    assert asked(desk.line.sent()) == [("unsubscribe", ["b"])]
+    assert "cannot be given up: UNSUBSCRIBE of 107 bytes; Maximum Packet Size is 60" in caplog.text
+
+
+@pytest.mark.parametrize("present", [True, False])
+def test_a_connection_that_ends_as_it_begins_leaves_all_requests_to_the_next(present: bool) -> None:
+    desk, stream = open_desk("a")
+    leaving, _ = desk.enter("b")
+    for packet in desk.line.sent():
+        desk.answer(packet)
+    desk.cut()
+    desk.leave(leaving)
+    desk.line.connect(present=present)
+    desk.line.cut()  # before anybody has looked at the CONNACK
+    desk.subscriptions.connected(desk.line.connection, 0, resumed=present)
+    desk.subscriptions.disconnected()
+    assert not stream.ended
+    # The Session of that short connection, which knows of no filter, may be resumed.
+    wanted = [("unsubscribe", ["b"])] if present else [("subscribe", [("a", 1)])]
+    assert asked(desk.connect(present=True)) == wanted
+
+
+def test_answers_that_were_behind_when_the_connection_was_given_up_are_passed_over() -> None:
+    desk, stream = open_desk("a")
+    desk.enter("b")
+    (subscribe,) = desk.line.sent()
+    desk.leave(stream)
+    (unsubscribe,) = desk.line.sent()
+    desk.subscriptions.disconnected()
+    desk.answer(subscribe)
+    desk.answer(unsubscribe)
+    desk.cut()
+    assert asked(desk.connect(present=True)) == [("subscribe", [("b", 1)]), ("unsubscribe", ["a"])]
+
+
 def test_what_is_kept_in_the_session_is_subscribed_anew_although_no_stream_wants_it(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
