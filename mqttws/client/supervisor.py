@@ -205,6 +205,9 @@ class Supervisor:
     async def _hand_over(self, wire: Wire, successor: Wire, ticket: Ticket) -> None:
         """DISCONNECT on the old connection, which keeps the Session; then CONNECT on the new one."""
         life = self._life
+        if life.ended:  # by what the Server has said meanwhile: no CONNECT may follow, where it was session taken over
+            successor.close()
+            return
         wire.close()
         life.release(wire, None)
         life.watch.tell(Disconnected(None, 0, 0.0))

@@ -197,6 +197,29 @@ async def test_or_end_for_good(autojump_clock: MockClock) -> None:
 
 
 @trio_test
+async def test_who_was_taken_over_meanwhile_does_not_connect_again(autojump_clock: MockClock) -> None:
+    async def old(peer: Peer) -> None:
+        await peer.greet()
+        peers.append(peer)
+
+    async def new(peer: Peer) -> None:
+        await peer.expect(Upgrade)
+        await peers[0].send(Disconnect(0x8E))  # and the Server takes its time to close
+        await trio.testing.wait_all_tasks_blocked()
+        peer.link.accept(trio.current_time())
+        await peer.flush()
+        await peer.next()
+        rest.extend(await peer.finish())
+
+    peers: list[Peer] = []
+    rest: list[LinkEvent] = []
+    async with Scene(old, new).client(Tokens(), renew_before=30) as client:
+        await client.wait_for(ClientState.CLOSED)
+        await trio.sleep(20)
+    assert [type(event) for event in rest] == [Closed]  # no CONNECT
+
+
+@trio_test
 async def test_a_new_connection_that_is_not_let_in_is_followed_by_another(autojump_clock: MockClock) -> None:
     async def old(peer: Peer) -> None:
         await peer.greet()
