@@ -115,7 +115,12 @@ class Lifetime:
             await task()
 
     def start(self, wire: Wire) -> None:
-        """Let a wire's bytes flow. Once CONNACK is there it is the present one."""
+        """Let a wire's bytes flow. Once CONNACK is there it is the present one.
+
+        One that was dialled when the client ended is closed at once: :meth:`leave` may not have seen it.
+        """
+        if self.ended:
+            wire.close()
         self._wires.add(wire)
         self.nursery.start_soon(self._run, wire)
 
@@ -139,6 +144,7 @@ class Lifetime:
     def connected(self, wire: Wire, *, resumed: bool, lost: tuple[Publish, ...] = ()) -> None:
         """The Session goes on, or another has begun and ``lost`` were under way: everybody hears of it."""
         if self.ended:
+            wire.close()  # nobody has any more use for it
             return
         now = trio.current_time()
         if not self.has_connected:
