@@ -61,7 +61,7 @@ def _yes(what: str) -> dict[int, str]:
     return {0: f"no {what}", 1: what}
 
 
-_QOS: Final = {0: "at most once", 1: "at least once", 2: "exactly once", 3: "not allowed"}
+_QOS: Final = {0: "at most once", 1: "at least once", 2: "exactly once"}
 _VERSIONS: Final = {3: "MQTT 3.1", 4: "MQTT 3.1.1", 5: "MQTT 5.0"}
 
 #: By the last part of a field's path. Every property has an entry; a test says so.
@@ -91,7 +91,6 @@ MEANINGS: Final[dict[str, Meaning]] = {
         0: "send retained messages",
         1: "send retained messages if the subscription is new",
         2: "send no retained messages",
-        3: "not allowed",
     },
     "retain_as_published": {0: "RETAIN is cleared on forwarding", 1: "RETAIN is forwarded as published"},
     "no_local": {0: "own messages come back", 1: "own messages do not come back"},

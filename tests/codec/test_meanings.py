@@ -49,6 +49,7 @@ def test_words_for_a_few_values_cover_all_that_are_allowed() -> None:
         ("topic_filters", "#", "with wildcards"),
         ("protocol_name", "MQTT", ""),
         ("protocol_name", "MQIsdp", "not MQTT"),
+        ("version", 3, "MQTT 3.1"),
         ("version", 4, "MQTT 3.1.1"),
         ("version", 9, "unknown"),
         ("reserved", 0, "as it must be"),
@@ -65,6 +66,33 @@ def test_words_for_a_few_values_cover_all_that_are_allowed() -> None:
 )
 def test_words(name: str, value: Any, meaning: str) -> None:
     assert meaning_of(name, value) == meaning
+
+
+@pytest.mark.parametrize(
+    ("name", "most"),
+    [
+        ("dup", 1),
+        ("qos", 2),
+        ("retain", 1),
+        ("clean_start", 1),
+        ("session_present", 1),
+        ("user_name_flag", 1),
+        ("password_flag", 1),
+        ("will_flag", 1),
+        ("retain_handling", 2),
+        ("retain_as_published", 1),
+        ("no_local", 1),
+        ("payload_format_indicator", 1),
+        ("request_problem_information", 1),
+        ("request_response_information", 1),
+        ("wildcard_subscription_available", 1),
+    ],
+)
+def test_each_value_of_a_small_field_means_something_of_its_own(name: str, most: int) -> None:
+    meanings = {meaning_of(name, value) for value in range(most + 1)}
+    assert len(meanings) == most + 1
+    assert meaning_of(name, most + 1) == "not allowed"
+    assert "not allowed" not in meanings
 
 
 @pytest.mark.parametrize(

@@ -236,7 +236,7 @@ EQUIVALENTS: Final[tuple[Equivalent, ...]] = (
             "self._now = now → pass",
             "whatever is given the time notes it; nothing asks for it before the next call that brings it, or at all",
         )
-        for method in ("start", "receive_eof", "close")
+        for method in ("start", "receive_eof", "relay", "close")
     ),
 )
 

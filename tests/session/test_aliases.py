@@ -204,18 +204,28 @@ def test_a_message_that_may_not_be_sent_sets_no_alias(qos: QoS) -> None:
     assert wire(pair, Publish("room/1", b"", qos)) == [("room/1", 1)]
 
 
-@pytest.mark.parametrize("length", range(30, 90))
-def test_an_alias_lets_no_message_pass_that_is_too_large_with_its_name(length: int) -> None:
+@pytest.mark.parametrize("topic", ["long/topic/name", "\N{GRINNING FACE}" * 5, "\N{GRINNING FACE}" * 15])
+@pytest.mark.parametrize("length", range(20, 90))
+def test_an_alias_lets_no_message_pass_that_is_too_large_with_its_name(length: int, topic: str) -> None:
     """A message sent again has its name; it would be given up then."""
     pair = automatic(maximum_packet_size=100)
-    message = Publish("long/topic/name", bytes(length), QoS.AT_LEAST_ONCE)
-    wire(pair, Publish("long/topic/name"))
+    message = Publish(topic, bytes(length), QoS.AT_LEAST_ONCE)
+    wire(pair, Publish(topic))
     message.packet_id = 7
     if len(encode(message)) <= 100:
         wire(pair, message)
     else:
         with pytest.raises(LocalProtocolError, match="Maximum Packet Size is 100"):
             pair.client.send(message, 0)
+
+
+def test_an_alias_needs_room_for_four_bytes_a_character_and_eight_more() -> None:
+    """Any name fits there, so that only near the limit its bytes have to be counted."""
+    pair = automatic(maximum_packet_size=100)
+    aliased = len(encode(Publish("", b"", properties=ALIAS)))
+    fits = bytes(100 - aliased - 4 * len("room/1") - 8)
+    messages = Publish("room/1"), Publish("room/1", fits), Publish("room/1", fits + b"x")
+    assert wire(pair, *messages) == [("room/1", 1), ("", 1), ("room/1", 0)]
 
 
 def test_what_is_sent_again_carries_its_name_and_no_alias() -> None:

@@ -296,6 +296,17 @@ class TestRequests:
         pair.send(UnsubAck(2, [0x11]), Role.SERVER)
         assert pair.client_events() == [UnsubAck(2, [0x11])]
 
+    @pytest.mark.parametrize("answer", [SubAck(1, [0]), UnsubAck(1, [0])])
+    def test_an_answer_frees_the_identifier_and_cannot_come_again(self, answer: SubAck | UnsubAck) -> None:
+        pair = connected()
+        pair.send(Subscribe(0, [Subscription("a")]) if isinstance(answer, SubAck) else Unsubscribe(0, ["a"]))
+        pair.send(answer, Role.SERVER)
+        assert pair.client.session.outgoing.get(1) is None
+        with pytest.raises(LocalProtocolError, match="packet identifier 1, which asks for none"):
+            pair.server.send(answer, 0)
+        pair.client.receive_data(encode(answer), 0)
+        assert "packet identifier 1, which waits for none" in fault(pair.client).message
+
     def test_3_1_1_unsuback_has_no_codes(self) -> None:
         pair = connected(4)
         pair.send(Unsubscribe(0, ["a", "b"]))
