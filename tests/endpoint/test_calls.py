@@ -11,6 +11,7 @@ from trio.testing import memory_stream_pair, trio_test
 
 from mqttws.codec import ConnAck, Connect, Disconnect, Publish, Subscribe, Subscription, encode
 from mqttws.endpoint import Endpoint, open_endpoint
+from mqttws.endpoint.sessions import Peer
 from mqttws.endpoint.upstream import (
     ConnectRequest,
     Denied,
@@ -28,6 +29,7 @@ from tests.endpoint.wires import (
     connected,
     frame,
     memory_stream,
+    open_stream,
     open_wire,
     read_all,
     request,
@@ -271,3 +273,27 @@ async def test_a_bug_behind_an_answer_ends_that_connection_only(monkeypatch: pyt
             good.send(Publish("t", b"x", Q1))
             assert (await good.next(Delivered)).reason_code == 0
     assert any("ZeroDivisionError" in line for line in lines)
+
+
+@trio_test
+async def test_a_client_that_sends_events_faster_than_they_are_answered_is_read_no_further() -> None:
+    longest = 0
+
+    async def answer(event: UserEvent) -> EventAnswer:
+        nonlocal longest
+        assert isinstance(event.visitor, Peer)
+        await trio.lowlevel.checkpoint()
+        longest = max(longest, len(event.visitor.waiting or ()))
+        return EventAnswer(200)
+
+    async with open_endpoint() as endpoint:
+        handlers = equip(endpoint, "echo")
+        handlers.on_event = answer
+        stream = await open_stream(endpoint)
+        events = frame(encode(Publish(ECHO, b"")) * 100) * 100
+        with trio.fail_after(60):
+            await stream.send_all(connect_bytes(endpoint, encode(Connect(ProtocolVersion.V5, "c1"))) + events)
+            async with stream:
+                while len(handlers.told) < 1000:
+                    await stream.receive_some()
+    assert 100 <= longest < 5000
