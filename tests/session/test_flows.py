@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import pytest
@@ -110,6 +111,16 @@ def test_repeats_that_wait_behind_a_held_message_are_answered_once() -> None:
     [held] = publishes(server.events())
     server.acknowledge(held)
     assert server.data_to_send(0) == encode(PubAck(2)) + encode(PubRec(1))
+
+
+def test_a_message_is_not_kept_once_its_pubrec_has_left() -> None:
+    server = Pair().connect().server
+    server.receive_data(encode(Publish("a", b"", QoS.EXACTLY_ONCE, packet_id=1)), 0)
+    [message] = publishes(server.events())
+    kept = sys.getrefcount(message)
+    server.acknowledge(message)
+    assert server.data_to_send(0) == encode(PubRec(1))
+    assert sys.getrefcount(message) == kept - 1
 
 
 def test_what_a_store_remembers_as_taken_over_is_answered_without_a_word() -> None:

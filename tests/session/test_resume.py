@@ -220,6 +220,19 @@ class TestReceiver:
         assert client.events() == []
         assert client.data_to_send(0) == encode(PubAck(1) if qos == ONCE else PubRec(1))
 
+    def test_acknowledged_before_connack_it_is_answered_when_it_comes_again(self) -> None:
+        session, [message] = self.start(Publish("a", b"", ONCE, packet_id=1))
+        self.old.receive_eof(0)
+        client = Connection(Role.CLIENT, session=session)
+        client.acknowledge(message)
+        client.send(Connect(client_id="c", clean_start=False), 0)
+        client.data_to_send(0)
+        client.receive_data(encode(ConnAck(True)), 0)
+        client.events()
+        client.receive_data(encode(Publish("a", b"", ONCE, dup=True, packet_id=1)), 0)
+        assert client.events() == []
+        assert client.data_to_send(0) == encode(PubAck(1))
+
     def test_qos_2_after_pubrec_is_answered_again_and_not_delivered(self) -> None:
         session, [message] = self.start(Publish("a", b"", TWICE, packet_id=1))
         self.old.acknowledge(message)
