@@ -207,7 +207,8 @@ class Incoming:
             for packet_id in state.incoming
         }
         self._record = record
-        self._order: deque[IncomingExchange] = deque()
+        #: No deque without need: an empty one takes 760 bytes, and most connections are idle.
+        self._order: deque[IncomingExchange] | tuple[()] = ()
         self._current = 0
 
     def __len__(self) -> int:
@@ -241,7 +242,7 @@ class Incoming:
             self._end(known)
         exchange = IncomingExchange(packet_id, publish.qos, publish)
         self._exchanges[packet_id] = exchange
-        self._order.append(exchange)
+        self._enqueue(exchange)
         self._current += 1
         return True
 
@@ -260,7 +261,11 @@ class Incoming:
             return
         if not known.queued:
             known.queued = True
-            self._order.append(known)
+            self._enqueue(known)
+
+    def _enqueue(self, exchange: IncomingExchange) -> None:
+        self._order = self._order or deque()
+        self._order.append(exchange)
 
     def acknowledge(self, publish: Publish, reason_code: int, properties: AckProperties | None) -> None:
         """The owner has consumed a message; one of a lost Session, or acknowledged before, is passed over.
@@ -312,7 +317,7 @@ class Incoming:
 
     def resume(self) -> None:
         """A new connection: nothing has been seen on it yet."""
-        self._order.clear()
+        self._order = ()
         self._current = 0
         for exchange in self._exchanges.values():
             exchange.current = exchange.queued = False
@@ -320,5 +325,5 @@ class Incoming:
     def clear(self) -> None:
         """Forget everything; acknowledgements of what was delivered before are passed over from now on."""
         self._exchanges.clear()
-        self._order.clear()
+        self._order = ()
         self._current = 0

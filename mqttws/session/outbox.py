@@ -22,13 +22,15 @@ class Outbox:
         self.size = 0
         self._ready: list[bytes] = []
         #: Packets, and how many changes of the journal have to be stored before each may leave.
-        self._held: deque[tuple[int, bytes]] = deque()
+        #: No deque without need: an empty one takes 760 bytes, and most connections are idle.
+        self._held: deque[tuple[int, bytes]] | tuple[()] = ()
 
     def append(self, data: bytes) -> None:
         """Queue one packet."""
         self.size += len(data)
         journal = self.journal
         if self._held or journal.stored != journal.recorded:
+            self._held = self._held or deque()
             self._held.append((journal.recorded, data))
         else:
             self._ready.append(data)
