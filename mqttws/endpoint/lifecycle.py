@@ -189,6 +189,7 @@ class Lifecycle:
         """A member has this network connection from now on, and time to lose it again."""
         member.peer = member.last_peer = visitor
         visitor.session = member
+        visitor.admission = visitor.admission.settled()
         member.ending = None
         self._router.deadlines.cancel((member, Clock.EXPIRY))
         self._router.deadlines.cancel((member, Clock.ACCESS))

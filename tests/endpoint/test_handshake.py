@@ -279,6 +279,22 @@ def test_what_event_handlers_see_of_a_handshake_holds_no_token() -> None:
     assert "eyJ" not in repr(admission)
 
 
+def test_who_is_in_keeps_nothing_of_the_handshake_but_what_still_counts() -> None:
+    asked = token(user_id="u1", roles=Roles.everything(), groups=["g1"])
+    admission = admitted(query=f"k=v&access_token={asked}", headers=(("host", "x"),))
+    settled = admission.settled()
+    assert (settled.claims, settled.query, settled.headers) == ({}, (), ())
+    for name in ("hub", "user_id", "grants", "groups", "warnings", "subprotocols", "lifetime"):
+        assert getattr(settled, name) == getattr(admission, name)
+
+
+def test_clients_with_the_same_roles_share_what_these_allow() -> None:
+    first, second = (admitted(query=f"access_token={token(user_id=u, roles=Roles.publish('a'))}") for u in "ab")
+    assert first.grants is second.grants
+    other = admitted(query=f"access_token={token(roles=Roles.publish('b'))}")
+    assert not other.grants.may_publish("a")
+
+
 def test_row_40_user_id_roles_and_groups_come_from_the_token() -> None:
     asked = token(user_id="u1", roles=[*Roles.publish("a"), "strange"], groups=["g1", "g2"])
     admission = admitted(query=f"access_token={asked}")

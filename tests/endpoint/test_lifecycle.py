@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from mqttws.codec import ConnAck, Disconnect, Publish, Will
+from mqttws.codec import ConnAck, Connect, Disconnect, Publish, Will
 from mqttws.endpoint import Admission
 from mqttws.errors import ConnectRefused, ServerDisconnected
 from mqttws.session import Closed, Session
-from mqttws.vocabulary import ReasonCode
+from mqttws.vocabulary import ProtocolVersion, ReasonCode
 from mqttws.webpubsub import Roles
 from tests.endpoint.bench import Q0, Q1, Q2, Bench, Client
 
@@ -231,6 +231,16 @@ def test_a_client_that_takes_no_connack_is_let_go_without_a_session() -> None:
     assert bench.client("c2", properties={"maximum_packet_size": 4}).all(ConnAck) == []
     assert bench.hub.is_empty
     assert any("CONNACK cannot be sent" in line for line in bench.lines)
+
+
+def test_a_client_that_is_in_holds_no_memory_for_its_handshake() -> None:
+    bench = Bench()
+    client = Client(bench, Admission("chat", "u1", headers=(("host", "x"),)), None, acknowledges=True)
+    client.connection.send(Connect(ProtocolVersion.V5, "c1", keep_alive=60), bench.now)
+    assert client.peer.admission.headers
+    bench.settle()
+    assert client.connack.reason_code == ReasonCode.SUCCESS
+    assert client.peer.admission == Admission("chat", "u1")
 
 
 def test_warnings_of_the_token_are_logged() -> None:
