@@ -178,6 +178,14 @@ EQUIVALENTS: Final[tuple[Equivalent, ...]] = (
     Equivalent(
         "mqttws/session/lifecycle.py",
         "Lifecycle.__init__",
+        "self._own = Limits()",
+        "statement",
+        "self._own = Limits() → pass",
+        "tells the type checker what it is; whoever announces limits sets it before it is read",
+    ),
+    Equivalent(
+        "mqttws/session/lifecycle.py",
+        "Lifecycle.__init__",
         "self._now = 0.0",
         "number",
         "0.0 → (1.0)",

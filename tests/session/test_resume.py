@@ -279,6 +279,18 @@ class TestReceiver:
         assert len(messages) == 2
         assert repr(session) == "<Session outgoing=0 incoming=2>"
 
+    def test_what_was_under_way_before_gives_no_room_when_it_ends(self) -> None:
+        session = Session(SessionState(incoming={1}))
+        client = Connection(Role.CLIENT, session=session)
+        one: Any = {"receive_maximum": 1}
+        client.send(Connect(client_id="c", clean_start=False, properties=one), 0)
+        client.receive_data(encode(ConnAck(True)) + encode(PubRel(1)), 0)
+        assert len(session.incoming) == 0
+        client.receive_data(b"".join(encode(Publish("a", b"", ONCE, packet_id=number)) for number in (1, 2)), 0)
+        closed = client.events()[-1]
+        assert isinstance(closed, Closed)
+        assert closed.error.reason_code is ReasonCode.RECEIVE_MAXIMUM_EXCEEDED  # type: ignore[union-attr]
+
 
 class TestJournal:
     """Stored before sent: bytes wait for the changes that they depend on."""
