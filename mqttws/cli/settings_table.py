@@ -43,10 +43,10 @@ def _line(setting: Setting) -> str:
 
 
 def _shown(setting: Setting, value: Any) -> str:
-    """A value as ``--set`` takes it; codes of 5.0 in hexadecimal."""
+    """A value as ``--set`` takes it; codes of 5.0 in hexadecimal, those of 3.1.1 and WebSocket as they are written."""
     if isinstance(value, bool):
         return str(value).lower()
-    if isinstance(value, int) and setting.name.endswith("_code") and not setting.name.startswith("v3_"):
+    if isinstance(value, int) and setting.name.endswith("_code") and not setting.name.startswith(("v3_", "native_")):
         return f"0x{value:02X}"
     if value is None:
         return "any"

@@ -49,8 +49,8 @@ class NativeVisitor(Visitor):
     def end(self, now: float, close_code: int, text: str) -> None:
         """Say why, and close; what the client still sends counts for nothing."""
         self.dismissed = True
-        if self.session is not None:
-            self.session.ending = Ending(text or None)
+        assert self.session is not None  # who has none any more is not there to be ended
+        self.session.ending = Ending(text or None)
         if self.speaks_json:
             self.link.send(disconnected_frame(text))
         self.link.close(now, close_code, text)

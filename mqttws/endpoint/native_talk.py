@@ -188,7 +188,7 @@ class NativeTalk:
         """An event has failed. Who has not asked to be told loses the connection, unless a setting says otherwise."""
         if ack_id is not None:
             self._answer(member, ack_id, ("InternalServerError", text))
-        elif self.hub.service.native_failed_event == "close" and not self.visitor.dismissed:
+        elif self.hub.service.native_failed_event == "close" and self.visitor.session is member:
             self._give_up(member, self.hub.service.native_event_code, text, now)
 
     @property

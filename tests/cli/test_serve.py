@@ -127,6 +127,7 @@ def test_every_setting_is_explained_with_its_value_its_origin_and_the_other_prof
     assert "queue_messages = 7  (unknown; row 68; default 1000)" in lines
     assert "keep_alive_maximum = 180  (documented; row 25, 26; generic 65535)" in lines
     assert "takeover_code = 0x8E  (inferred; row 39)" in lines
+    assert "native_close_code = 1000  (unknown; row 81)" in lines
     assert "origins = https://a,https://b  (ours; default any)" in lines
     assert any(line.startswith("row 64: ") for line in lines)
 

@@ -278,6 +278,30 @@ async def test_row_81_an_event_that_fails_is_told_to_who_has_asked_and_may_be_tr
 
 
 @trio_test
+async def test_row_81_an_event_that_fails_when_its_connection_is_lost_leaves_the_client_its_time() -> None:
+    release = trio.Event()
+
+    async def fail(event: UserEvent) -> EventAnswer:
+        await release.wait()
+        return EventAnswer(500)
+
+    async with open_endpoint() as endpoint:
+        handlers = equip(endpoint, "echo")
+        handlers.on_event = fail
+        async with open_native(endpoint, RELIABLE_JSON) as native:
+            await native.send(type="event", event="echo", data=1)
+            with trio.fail_after(10):
+                while not handlers.told:  # noqa: ASYNC110 - there is no event for it
+                    await trio.sleep(0.01)
+        await until_empty(endpoint)
+        release.set()
+        await trio.testing.wait_all_tasks_blocked()
+        hub = endpoint.hub("chat")
+        assert hub is not None
+        assert hub.member(native.connection_id) is not None
+
+
+@trio_test
 async def test_row_81_an_event_that_fails_without_an_ack_id_may_be_dropped_instead() -> None:
     async with open_endpoint(native_failed_event="drop") as endpoint, open_native(endpoint, JSON) as native:
         await greeted(native)
