@@ -93,6 +93,8 @@ any_packets = st.sampled_from([4, 5]).flatmap(lambda version: st.tuples(st.just(
 @given(any_packets)
 @settings(max_examples=60)
 @example((5, Connect(client_id="c", will=Will("a", b"x", QoS.EXACTLY_ONCE, retain=True), username="u", password=b"p")))
+@example((5, Publish("a", properties={"subscription_identifier": [1, 300, 268_435_455]})))
+@example((5, Publish("a", properties={"content_type": "x" * 300})))
 def test_the_rows_have_the_values_that_decode_gives(case: tuple[int, Packet]) -> None:
     version, packet = case
     (section,) = dissect(encode(packet, version), version, show_secrets=True)
