@@ -55,6 +55,7 @@ class Pump:
         self._close_timeout = close_timeout
         self._paused = False
         self._nothing_more = False
+        self._last: list[LinkEvent] = []  # Closed, until what goes before it was handled
         self._broken = False
         self._read_to_end = trio.Event()
         self._written = trio.Event()
@@ -72,16 +73,21 @@ class Pump:
         Session's changes are stored. To be called by one task at a time; cancelling it loses nothing.
         """
         link = self.link
-        while not (events := link.events()):
+        while not (events := self._last or link.events()):
             if link.closed or self._nothing_more:
                 await self._let_writer_finish()
                 return []
             await self._step()
             self.flush()
         if isinstance(events[-1], Closed):
+            if len(events) > 1 and self._must_commit:
+                # What the owner does about the events before may belong to these changes: it is stored with them.
+                self._last = [events.pop()]
+                return events
             await self._commit()
             if self._store_failure is not None:
                 events[-1] = Closed(self._store_failure)
+        self._last = []
         return events
 
     async def _step(self) -> None:

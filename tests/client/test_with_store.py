@@ -14,7 +14,7 @@ from trio.testing import MockClock, trio_test
 
 from mqttws import SQLiteStore, StoreFailed
 from mqttws.client import ClientState, Deadlines, open_client
-from mqttws.codec import ConnAck, Publish
+from mqttws.codec import ConnAck, Connect, Disconnect, Publish
 from mqttws.errors import ConnectionLost
 from mqttws.session import (
     Change,
@@ -29,7 +29,8 @@ from mqttws.session import (
     WaitingStored,
 )
 from mqttws.vocabulary import QoS
-from tests.client.scripted import URL, Server, open_pair
+from tests.client.scenes import Scene
+from tests.client.scripted import URL, Peer, Server, open_pair
 
 
 class Failing(MemoryStore):
@@ -373,3 +374,41 @@ async def test_what_is_consumed_without_a_connection_is_stored_all_the_same(auto
             messages.acknowledge(message)
             await trio.testing.wait_all_tasks_blocked()
             assert store.load() == SessionState(incoming={1})
+
+
+class Watched(MemoryStore):
+    """Remembers how many messages were in it after each commit: under way, and waiting."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.held: list[tuple[int, int]] = []
+
+    def commit(self, changes: Sequence[Change]) -> None:
+        super().commit(changes)
+        state = self.load()
+        assert state is not None
+        self.held.append((len(state.outgoing), len(state.waiting)))
+
+
+@trio_test
+async def test_a_message_of_a_lost_session_is_in_the_store_all_the_time(autojump_clock: MockClock) -> None:
+    async def first(peer: Peer) -> None:
+        await peer.greet()
+        await peer.expect(Publish)
+        await peer.vanish()
+
+    async def short(peer: Peer) -> None:
+        await peer.open_websocket()
+        await peer.expect(Connect)
+        await peer.send(ConnAck(), Disconnect(0x89))
+        await peer.finish()
+
+    async def third(peer: Peer) -> None:
+        await peer.greet()
+        await peer.acknowledge(await peer.expect(Publish))
+        await peer.finish()
+
+    store = Watched()
+    async with Scene(first, short, third).client(store=store, client_id="c") as client:
+        await client.publish("a", b"x", qos=1)
+    assert store.held == [(0, 0), (1, 0), (0, 1), (1, 0), (0, 0)]
