@@ -125,6 +125,14 @@ EQUIVALENTS: Final[tuple[Equivalent, ...]] = (
     ),
     Equivalent(
         "mqttws/session/exchanges.py",
+        "Exchanges.send_publish",
+        "topic = packet.topic or self._outbound.topic_of(packet)",
+        "operand",
+        "packet.topic or self._outbound.topic_of(packet) → (self._outbound.topic_of(packet))",
+        "a shortcut for the usual case; topic_of() asks the same",
+    ),
+    Equivalent(
+        "mqttws/session/exchanges.py",
         "Exchanges._encoded",
         "if publish.properties:",
         "condition",

@@ -33,6 +33,15 @@ def test_only_so_much_is_left_out_as_does_not_fit() -> None:
     assert pair.client_events() == [SubAck(1, [0x87], shorter)]
 
 
+def test_what_fits_to_the_byte_is_not_left_out() -> None:
+    shorter: Any = {"reason_string": "x" * 20}
+    limits: Any = {"maximum_packet_size": len(encode(SubAck(1, [0x87], shorter)))}
+    pair = Pair().connect(Connect(client_id="c", properties=limits))
+    pair.send(Subscribe(0, [Subscription("a")]))
+    pair.send(SubAck(1, [0x87], WORDS), Role.SERVER)
+    assert pair.client_events() == [SubAck(1, [0x87], shorter)]
+
+
 @pytest.mark.parametrize("asked", [0, 1])
 def test_a_client_explains_itself_whatever_it_wants_to_hear(asked: int) -> None:
     quiet: Any = {"request_problem_information": asked}
