@@ -36,7 +36,8 @@ class Counters:
     ``unwanted``: QoS 0, dropped because no open stream wanted them. ``discarded``: QoS 1 or 2, acknowledged without
     a consumer because their subscription had been given up, or because their stream acknowledged on receipt and was
     left before it had handed them out. ``held``: QoS 1 or 2, not consumed yet, so that the Server waits for their
-    acknowledgement; ``held_bytes`` is the memory that such messages take, those of a Session that is lost included.
+    acknowledgement; ``held_bytes`` is the memory that such messages take, topics and properties and those of a Session
+    that is lost included.
     ``waiting``: those of them that no open stream wants. ``client.window`` tells who has them.
     """
 
@@ -102,7 +103,7 @@ class Dispatcher:
         )
         if publish.qos:
             self.counters.held += 1
-            self.counters.held_bytes += len(publish.payload)
+            self.counters.held_bytes += _size_of(publish)
             if not streams:
                 self._waiting.append(message)
                 self.counters.waiting += 1
@@ -189,7 +190,7 @@ class Dispatcher:
         if not message.holders:
             if message.serial > self._lost_until:
                 self.counters.held -= 1
-            self.counters.held_bytes -= len(message.payload)
+            self.counters.held_bytes -= _size_of(message.packet)
             self._acknowledge(message.packet, message.reason_code, message.answer)
 
     def open(self, stream: Messages) -> None:
@@ -301,6 +302,18 @@ class Dispatcher:
         """The client has ended."""
         for stream in self._streams:
             self.end(stream, failure)
+
+
+def _size_of(publish: Publish) -> int:
+    """What a message takes up: all that the Server chose to fill it with, and that need not be the payload."""
+    size = len(publish.payload) + len(publish.topic)
+    return size + _extent(list(publish.properties.values())) if publish.properties else size
+
+
+def _extent(value: Any) -> int:
+    if isinstance(value, str | bytes):
+        return len(value)
+    return sum(map(_extent, value)) if isinstance(value, list | tuple) else 4
 
 
 def _route_of(publish: Publish) -> _Route:

@@ -58,5 +58,5 @@ async def test_the_window_shows_who_holds_it_and_what_waits_behind(autojump_cloc
         with trio.move_on_after(1):
             await anext(streams[1])
         # What was consumed is on the Server's account until the slow one lets it go.
-        assert client.window == Window(3, 4, 4, 4_000, (Holder(("slow",), 1, 2), Holder(None, 1, 2)))
+        assert client.window == Window(3, 4, 16, 4_000, (Holder(("slow",), 1, 2), Holder(None, 1, 2)))
         nursery.cancel_scope.cancel()

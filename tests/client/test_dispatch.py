@@ -16,7 +16,7 @@ from mqttws.client.inbox import Messages
 from mqttws.client.window import Holder
 from mqttws.codec import Publish
 from mqttws.errors import ConnectionLost, LocalProtocolError, StreamOverflow, SubscribeRefused
-from mqttws.vocabulary import QOS, ReasonCode
+from mqttws.vocabulary import QOS, QoS, ReasonCode
 
 
 class Desk:
@@ -108,7 +108,7 @@ async def test_what_no_stream_wants_waits_at_qos_1_and_is_dropped_at_qos_0() -> 
     desk.deliver("a", b"1", 1)
     desk.deliver("b", b"2", 2)
     assert (desk.counters.unwanted, desk.counters.waiting, desk.counters.held) == (1, 2, 2)
-    assert desk.counters.held_bytes == 2
+    assert desk.counters.held_bytes == 4
     assert await taken(desk.stream("b"), 1) == [b"2"]
     assert desk.counters.waiting == 1
     assert await taken(desk.stream(), 1) == [b"1"]
@@ -496,12 +496,12 @@ async def test_what_came_in_a_lost_session_holds_no_window_but_memory() -> None:
     assert desk.counters.held == 2
     desk.dispatcher.connected(resumed=False)
     desk.deliver("a", b"new")
-    assert (desk.counters.held, desk.counters.held_bytes) == (1, 9)
+    assert (desk.counters.held, desk.counters.held_bytes) == (1, 12)
     assert desk.dispatcher.holders() == (Holder(("a",), 1, 3),)
     assert await taken(stream, 2) == [b"old", b"new"]
-    assert (desk.counters.held, desk.counters.held_bytes) == (1, 6)
+    assert (desk.counters.held, desk.counters.held_bytes) == (1, 8)
     desk.dispatcher.close(stream, failed=False)
-    assert (desk.counters.held, desk.counters.held_bytes) == (0, 3)
+    assert (desk.counters.held, desk.counters.held_bytes) == (0, 4)
 
 
 @trio_test
@@ -518,3 +518,17 @@ async def test_a_stream_that_is_ended_alone_hands_out_what_it_has_and_gets_nothi
     assert await taken(other, 2) == [b"1", b"2"]
     with pytest.raises(ConnectionLost):
         await anext(other)
+
+
+@trio_test
+async def test_what_is_held_counts_with_all_that_the_server_chose_to_fill_it_with() -> None:
+    desk = Desk()
+    stream = desk.stream("topic")
+    publish = Publish("topic", b"", QoS.AT_LEAST_ONCE)
+    publish.properties = {"content_type": "text", "correlation_data": b"12", "user_property": [("name", "value")]}
+    publish.properties["subscription_identifier"] = [1, 2]  # four bytes each, at most
+    desk.dispatcher.deliver(publish)
+    assert desk.counters.held_bytes == len("topic" + "text" + "12" + "name" + "value") + 2 * 4
+    await taken(stream, 1)
+    desk.dispatcher.close(stream, failed=False)
+    assert desk.counters.held_bytes == 0
