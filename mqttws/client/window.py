@@ -28,8 +28,8 @@ class Window:
 
     ``used`` of ``maximum`` QoS 1 and 2 messages are under way; at the maximum the Server sends no other. ``size`` of
     ``maximum_size`` bytes, topics and properties included, are held by the application; at the maximum a 3.1.1 client
-    stops reading. Acknowledgements leave in order of arrival, so the first of ``holders``, which has the oldest message,
-    holds all the others back.
+    stops reading. Acknowledgements leave in order of arrival, so the first of ``holders``, which has the oldest
+    message, holds all the others back.
     """
 
     used: int
