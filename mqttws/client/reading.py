@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import trio
@@ -11,7 +11,7 @@ from mqttws.client.authentication import Conversation
 from mqttws.client.wire import Wire
 from mqttws.codec import Auth, ConnAck, Publish, SubAck, UnsubAck
 from mqttws.errors import AuthenticationFailed
-from mqttws.link import Opened
+from mqttws.link import LinkEvent, Opened
 from mqttws.session import Closed, Delivered, SessionResumed, SessionStarted
 from mqttws.vocabulary import ReasonCode
 
@@ -55,6 +55,7 @@ class Reading:
                         await self._let_consumers_catch_up()
                 elif (handler := _HANDLERS.get(type(event))) is not None:
                     if type(event) is ConnAck and not await self._trusts(event):
+                        self._keep_lost(events)
                         break
                     handler(self, event)
             if wire.opened_at is not None:
@@ -89,6 +90,11 @@ class Reading:
             self._turn_away(error)
             return False
         return True
+
+    def _keep_lost(self, events: Sequence[LinkEvent]) -> None:
+        """Whoever is not trusted has begun a new Session with us: what was under way waits, in the store as well."""
+        lost = next((event.lost for event in events if isinstance(event, SessionStarted)), ())
+        self._life.outgoing.connected(self._wire.connection, trio.current_time(), lost=lost)
 
     def _turn_away(self, error: AuthenticationFailed) -> None:
         """Authentication has failed on our side [MQTT-4.12.1-2]."""

@@ -15,7 +15,8 @@ from trio.testing import MockClock, trio_test
 from mqttws import SQLiteStore, StoreFailed
 from mqttws.client import ClientState, Deadlines, open_client
 from mqttws.codec import ConnAck, Connect, Disconnect, Publish
-from mqttws.errors import ConnectionLost
+from mqttws.codec.properties import AuthProperties
+from mqttws.errors import AuthenticationFailed, ConnectionLost
 from mqttws.session import (
     Change,
     Closed,
@@ -412,3 +413,42 @@ async def test_a_message_of_a_lost_session_is_in_the_store_all_the_time(autojump
     async with Scene(first, short, third).client(store=store, client_id="c") as client:
         await client.publish("a", b"x", qos=1)
     assert store.held == [(0, 0), (1, 0), (0, 1), (1, 0), (0, 0)]
+
+
+class Doubtful:
+    """An authenticator that trusts the first connection only."""
+
+    method = "words"
+    trusts = True
+
+    async def begin(self) -> AuthProperties:
+        return {}
+
+    async def answer(self, said: AuthProperties) -> AuthProperties:
+        raise AssertionError("nobody asks")
+
+    async def finish(self, said: AuthProperties) -> None:
+        if not self.trusts:
+            raise AuthenticationFailed("this is another Server")
+        self.trusts = False
+
+
+@trio_test
+async def test_who_is_not_trusted_cannot_make_the_store_forget_a_message(autojump_clock: MockClock) -> None:
+    async def first(peer: Peer) -> None:
+        await peer.greet(ConnAck(properties={"authentication_method": "words"}))
+        await peer.expect(Publish)
+        await peer.vanish()
+
+    async def second(peer: Peer) -> None:
+        await peer.greet(ConnAck(properties={"authentication_method": "words"}))
+        await peer.finish()
+
+    store = MemoryStore()
+    scene = Scene(first, second)
+    async with scene.client(store=store, client_id="c", authenticator=Doubtful()) as client:
+        with pytest.raises(AuthenticationFailed, match="another Server"):
+            await client.publish("a", b"x", qos=1)
+    state = store.load()
+    assert state is not None
+    assert [publish.payload for publish in state.waiting.values()] == [b"x"]
