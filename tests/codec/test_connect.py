@@ -155,6 +155,20 @@ def test_a_connect_that_does_not_fit_the_format_is_malformed(
     assert (error.field, error.statement, error.version) == (field, statement, version)
 
 
+def test_a_long_user_name_that_a_flag_denies_is_told_from_bytes_left_over() -> None:
+    data = bytearray(encode(Connect(V5, "c", username="u" * 300)))
+    flags = data.index(0x82)
+    data[flags] &= 0x7F
+    assert fault_of(data.hex()).statement == "MQTT-3.1.2-16"
+
+
+@pytest.mark.parametrize("version", ProtocolVersion)
+def test_a_new_session_is_begun_unless_the_client_says_otherwise(version: ProtocolVersion) -> None:
+    plain = Connect(version, "c")
+    assert plain == Connect(version, "c", True, 0, None, None, None, {})
+    assert encode(plain) == bytes.fromhex(_connect(version, 0x02, "0001 63"))
+
+
 @pytest.mark.parametrize(
     ("version", "topic", "statement"),
     [(5, "23", "MQTT-4.7.0-1"), (4, "2b", "MQTT-4.7.1-1"), (5, "", "MQTT-4.7.3-1"), (5, "00", "MQTT-4.7.3-2")],

@@ -40,6 +40,17 @@ EQUIVALENTS: Final[tuple[Equivalent, ...]] = (
         "stop > end → (stop >= end)",
         "stands behind stop != end, so the two are never equal here",
     ),
+    *(
+        Equivalent(
+            "mqttws/codec/connect.py",
+            "_read_version",
+            "version=_nearest(buf[stop] if stop < end else 0),",
+            "number",
+            f"0 → ({number})",
+            "below level 5 all have the same nearest version",
+        )
+        for number in (1, -1)
+    ),
     Equivalent(
         "mqttws/codec/dispatch.py",
         "_other_length",

@@ -29,6 +29,13 @@ def test_a_5_0_session_ends_with_its_connection_unless_connect_says_otherwise() 
     assert pair.client.session_expiry_interval == pair.server.session_expiry_interval == 0
 
 
+def test_both_ends_remember_what_connect_and_connack_said() -> None:
+    connect, connack = Connect(client_id="c"), ConnAck(properties={"server_keep_alive": 7})
+    pair = Pair().connect(connect, connack)
+    for end in (pair.client, pair.server):
+        assert (end.connect, end.connack, end.version) == (connect, connack, ProtocolVersion.V5)
+
+
 @pytest.mark.parametrize(("announced", "own"), [(1000, 2000), (2000, 1000)])
 @pytest.mark.parametrize("role", Role)
 def test_the_smaller_of_what_was_announced_and_what_was_set_is_the_largest_packet(
