@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import mqttws.codec
+from mqttws.codec import decode
 from mqttws.codec.faults import IN_3_1_1
 from mqttws.conformance import statements
 from mqttws.topics import __file__ as topics_file
@@ -58,3 +59,33 @@ def test_one_rule_has_two_numbers() -> None:
 def test_a_rule_without_number_in_3_1_1_cites_nothing() -> None:
     assert fault_of("20 02 02 00", 4).statement is None
     assert fault_of("20 03 02 00 00", 5).statement == "MQTT-3.2.2-1"
+
+
+@pytest.mark.parametrize(("count", "words"), [(1, "1 byte"), (3, "3 bytes")])
+@pytest.mark.parametrize(
+    ("version", "whole"),
+    [
+        (5, "10 0e 0004 4d515454 05 02 003c 00 0001 63"),
+        (4, "10 0d 0004 4d515454 04 02 003c 0001 63"),
+        (5, "20 03 00 00 00"),
+        (4, "20 02 00 00"),
+        (5, "40 04 0001 00 00"),
+        (4, "40 02 0001"),
+        (5, "62 04 0001 00 00"),
+        (4, "62 02 0001"),
+        (4, "b0 02 0001"),
+        (5, "c0 00"),
+        (4, "d0 00"),
+        (5, "e0 02 00 00"),
+        (4, "e0 00"),
+        (5, "f0 06 18 04 15 0001 6d"),
+    ],
+)
+def test_bytes_behind_the_last_field_are_counted_and_found(version: int, whole: str, count: int, words: str) -> None:
+    data = bytearray.fromhex(whole)
+    decode(bytes(data), version)  # nothing wrong so far
+    end = len(data)
+    data[1] += count
+    error = fault_of((data + b"\xff" * count).hex(), version)
+    assert error.message == f"{words} behind the last field"
+    assert (error.field, error.offset) == ("remaining_length", end)

@@ -59,6 +59,14 @@ EQUIVALENTS: Final[tuple[Equivalent, ...]] = (
         "size > claimed → (size >= claimed)",
         "is called only where the two differ",
     ),
+    Equivalent(
+        "mqttws/codec/dispatch.py",
+        "decode",
+        "if not isinstance(data, bytes):",
+        "condition",
+        "not isinstance(data, bytes) → True",
+        "bytes() of bytes gives back the same object; the question is quicker",
+    ),
     *(
         Equivalent(
             "mqttws/codec/dispatch.py",
@@ -234,6 +242,14 @@ EQUIVALENTS: Final[tuple[Equivalent, ...]] = (
         "condition",
         "packet not in _CONDITIONAL → False",
         "a shortcut; the conditions behind it ask for the same packets",
+    ),
+    Equivalent(
+        "mqttws/session/writer.py",
+        "PacketWriter.encode",
+        "if self.terse or len(data) > self.limits.maximum_packet_size:",
+        "boundary",
+        "len(data) > self.limits.maximum_packet_size → (len(data) >= self.limits.maximum_packet_size)",
+        "asks only whether to look closer; what is called then knows the boundary",
     ),
     Equivalent(
         "mqttws/session/writer.py",

@@ -264,11 +264,16 @@ class TestStrayAcknowledgements:
         assert error.message == "PUBREC for packet identifier 1, which waits for PUBACK"
         assert error.statement == "MQTT-2.2.1-5"
 
-    def test_an_acknowledgement_for_a_request_is_a_protocol_error(self) -> None:
+    @pytest.mark.parametrize("request_", [Subscribe(0, [Subscription("a")]), Unsubscribe(0, ["a"])])
+    @pytest.mark.parametrize("answer", [PubAck(1), PubRec(1), PubComp(1)])
+    def test_an_acknowledgement_for_a_request_is_a_protocol_error(
+        self, request_: Subscribe | Unsubscribe, answer: PubAck | PubRec | PubComp
+    ) -> None:
         pair = connected()
-        pair.client.send(Subscribe(0, [Subscription("a")]), 0)
-        pair.client.receive_data(encode(PubAck(1)), 0)
-        assert "which waits for SUBACK" in fault(pair.client).message
+        pair.client.send(request_, 0)
+        pair.client.receive_data(encode(answer), 0)
+        awaited = "SUBACK" if isinstance(request_, Subscribe) else "UNSUBACK"
+        assert fault(pair.client).message.endswith(f"for packet identifier 1, which waits for {awaited}")
 
     def test_pubrel_before_pubrec_is_a_protocol_error(self) -> None:
         pair = connected()
