@@ -412,7 +412,9 @@ async def test_a_message_of_a_lost_session_is_in_the_store_all_the_time(autojump
     store = Watched()
     async with Scene(first, short, third).client(store=store, client_id="c") as client:
         await client.publish("a", b"x", qos=1)
-    assert store.held == [(0, 0), (1, 0), (0, 1), (1, 0), (0, 0)]
+    since = store.held.index((1, 0))
+    assert all(sum(held) == 1 for held in store.held[since:-1])
+    assert store.held[-1] == (0, 0)
 
 
 class Doubtful:
