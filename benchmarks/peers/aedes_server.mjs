@@ -18,7 +18,7 @@ new WebSocketServer({ server: http, handleProtocols: () => 'mqtt' }).on('connect
   broker.handle(createWebSocketStream(websocket), request)
 })
 // As many as ours keeps ready to accept: else a storm measures how long TCP waits before it tries again.
-http.listen({ port: 0, host: '127.0.0.1', backlog: 1024 }, () => {
+http.listen({ port: 0, host: '127.0.0.1', backlog: 4096 }, () => {
   console.log(JSON.stringify({ url: `ws://127.0.0.1:${http.address().port}/mqtt` }))
 })
 process.stdin.resume().on('end', () => process.exit(0))
