@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -12,7 +11,6 @@ import trio.testing
 from trio.testing import MockClock, trio_test
 
 from mqttws.client import (
-    Access,
     Client,
     ClientState,
     Connected,
@@ -23,7 +21,6 @@ from mqttws.client import (
 )
 from mqttws.codec import ConnAck, Connect, Disconnect, Publish, Subscribe, Unsubscribe
 from mqttws.errors import (
-    AccessFailed,
     ConnectionLost,
     ConnectRefused,
     DialFailed,
@@ -38,7 +35,7 @@ from mqttws.link import LinkEvent, Upgrade
 from mqttws.session import Closed, MemoryStore, Session
 from mqttws.vocabulary import ConnectReturnCode, ReasonCode
 from tests.client.scenes import STEADY, Scene, Script, declines, disconnects, goes, holds, refuses, stays
-from tests.client.scripted import URL, Peer, Server
+from tests.client.scripted import URL, Peer
 
 # -- what goes on across connections -----------------------------------------------------------------------------------
 
@@ -423,124 +420,6 @@ async def test_after_so_many_attempts_the_last_failure_is_the_end(autojump_clock
     assert dialled == [0, 1, 3, 7]
 
 
-# -- access ------------------------------------------------------------------------------------------------------------
-
-
-class Provider:
-    """Counts how often it was asked; a list of what to do instead of giving a URL."""
-
-    def __init__(self, *instead: Exception | None, lifetime: float | None = None) -> None:
-        self.instead = list(instead)
-        self.asked: list[float] = []
-
-    async def __call__(self) -> str | Access:
-        self.asked.append(trio.current_time())
-        await trio.lowlevel.checkpoint()
-        if self.instead and (error := self.instead.pop(0)) is not None:
-            raise error
-        return f"ws://server/{len(self.asked)}"
-
-
-@trio_test
-async def test_the_provider_is_asked_at_each_attempt(autojump_clock: MockClock) -> None:
-    scene, provider = Scene(goes, goes, stays), Provider()
-    async with scene.client(provider):
-        await trio.sleep(10)
-    assert provider.asked == [0, 1, 3]
-    assert scene.paths == ["/1", "/2", "/3"]
-
-
-@pytest.mark.parametrize("status", [401, 403])
-@trio_test
-async def test_a_refused_token_is_replaced_once(status: int, autojump_clock: MockClock) -> None:
-    scene, provider = Scene(goes, partial(refuses, status=status), stays), Provider()
-    async with scene.client(provider) as client:
-        await trio.sleep(5)
-        assert client.state is ClientState.OPEN
-    assert provider.asked == pytest.approx([0, 1, 1], abs=0.1)
-
-
-@trio_test
-async def test_and_not_twice(autojump_clock: MockClock) -> None:
-    no = partial(refuses, status=401, body=b"token has expired")
-    scene, provider = Scene(goes, no, no), Provider()
-    async with scene.client(provider) as client:
-        await client.wait_for(ClientState.CLOSED)
-        with pytest.raises(HandshakeRefused, match="HTTP 401: token has expired"):
-            await client.publish("a")
-    assert len(provider.asked) == 3
-
-
-@trio_test
-async def test_but_once_more_after_a_connection(autojump_clock: MockClock) -> None:
-    no = partial(refuses, status=401)
-    scene, provider = Scene(goes, no, goes, no, stays), Provider()
-    async with scene.client(provider) as client:
-        await trio.sleep(20)
-        assert client.state is ClientState.OPEN
-    assert len(provider.asked) == 5
-
-
-@trio_test
-async def test_a_provider_that_fails_is_asked_again(autojump_clock: MockClock) -> None:
-    scene, provider = Scene(goes, stays), Provider(None, OSError("no network"), HandshakeRefused(503))
-    async with scene.client(provider) as client:
-        await trio.sleep(20)
-        assert client.state is ClientState.OPEN
-    assert [type(error) for error in scene.failures] == [WireEnded, AccessFailed, HandshakeRefused]
-
-
-@trio_test
-async def test_the_first_failure_of_a_provider_is_raised(autojump_clock: MockClock) -> None:
-    with pytest.RaisesGroup(AccessFailed):
-        async with Scene().client(Provider(OSError("no network"))):
-            raise AssertionError("not reached")
-
-
-# -- redirects ---------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("reconnect", [STEADY, None])
-@trio_test
-async def test_a_redirect_of_the_first_connection_is_followed_if_wanted(
-    reconnect: Reconnect | None, autojump_clock: MockClock
-) -> None:
-    scene = Scene(partial(declines, code=0x9C, server_reference="other:81"), stays)
-    async with scene.client(follow_redirects=True, reconnect=reconnect) as client:
-        assert client.state is ClientState.OPEN
-    assert scene.hosts == ["server", "other:81"]
-
-
-@pytest.mark.parametrize(("code", "third"), [(0x9C, "server"), (0x9D, "other")])
-@trio_test
-async def test_use_another_server_is_for_now_and_server_moved_for_good(
-    code: int, third: str, autojump_clock: MockClock
-) -> None:
-    scene = Scene(partial(disconnects, code=code, server_reference="other"), goes, stays)
-    async with scene.client(follow_redirects=True):
-        await trio.sleep(10)
-    assert scene.hosts == ["server", "other", third]
-
-
-@pytest.mark.parametrize("properties", [{}, {"server_reference": "no/where"}])
-@trio_test
-async def test_a_redirect_to_nowhere_is_given_up(properties: Any, autojump_clock: MockClock) -> None:
-    async with Scene(partial(disconnects, code=0x9C, **properties)).client(follow_redirects=True) as client:
-        await client.wait_for(ClientState.CLOSED)
-        with pytest.raises(ServerDisconnected, match="0x9C"):
-            await client.publish("a")
-
-
-@trio_test
-async def test_servers_that_send_a_client_round_in_a_circle_are_left(autojump_clock: MockClock) -> None:
-    scene = Scene(goes, *(partial(declines, code=0x9D, server_reference="other"),) * 6)
-    async with scene.client(follow_redirects=True) as client:
-        await client.wait_for(ClientState.CLOSED)
-        with pytest.raises(ConnectRefused, match="0x9D"):
-            await client.publish("a")
-    assert len(scene.times) == 7
-
-
 async def says_nothing(peer: Peer) -> None:
     await trio.sleep(1_000)
 
@@ -573,69 +452,6 @@ async def test_exchanges_may_end_on_a_new_connection_while_the_block_is_left(aut
         await client.wait_for(ClientState.RECONNECTING)
         receipt = client.publish_soon("a", b"x", qos=1)
     assert (await receipt.wait()).reason_code == 0
-
-
-@pytest.mark.parametrize("turns", range(8))
-@trio_test
-async def test_a_connection_that_is_made_while_the_block_is_left_does_not_keep_it(
-    turns: int, autojump_clock: MockClock
-) -> None:
-    server, ready = Server(), trio.Event()
-
-    async def dial(*args: Any, **options: Any) -> trio.abc.Stream:
-        stream = await server.dial(*args, **options)
-        if server.peers:
-            await ready.wait()
-        return stream
-
-    async def serve() -> None:
-        await goes(await server.accept())
-        with suppress(trio.BrokenResourceError):  # the client may leave at any moment
-            await let_in(await server.accept())
-
-    async def let_in(peer: Peer) -> None:
-        while not isinstance(event := await peer.next(), Closed):
-            if isinstance(event, Upgrade):
-                peer.link.accept(trio.current_time())
-            elif isinstance(event, Connect):
-                peer.link.send(ConnAck(), trio.current_time())
-            await peer.flush()
-
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(serve)
-        async with open_client(URL, dial=dial, reconnect=STEADY, keep_alive=5) as client:
-            await client.wait_for(ClientState.RECONNECTING)
-            await trio.sleep(10)
-            ready.set()
-            for _ in range(turns):
-                await trio.lowlevel.checkpoint()
-        nursery.cancel_scope.cancel()
-    assert trio.current_time() < 20
-
-
-@trio_test
-async def test_a_connection_that_ends_as_it_begins_is_followed_by_another(autojump_clock: MockClock) -> None:
-    async def first(peer: Peer) -> None:
-        await peer.greet()
-        await peer.grant()
-        await peer.vanish()
-
-    async def busy(peer: Peer) -> None:
-        await peer.open_websocket()
-        await peer.expect(Connect)
-        await peer.send(ConnAck(), Disconnect(ReasonCode.SERVER_BUSY))
-        await peer.finish()
-
-    async def third(peer: Peer) -> None:
-        await peer.greet()
-        assert (await peer.grant()).subscriptions[0].topic_filter == "a"
-        await peer.send(Publish("a", b"x"))
-        await peer.finish()
-
-    scene = Scene(first, busy, third)
-    async with scene.client() as client, client.subscribe("a") as messages:
-        assert (await anext(messages)).payload == b"x"
-    assert [type(error) for error in scene.failures] == [WireEnded, ServerDisconnected]
 
 
 @trio_test

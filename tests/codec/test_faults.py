@@ -83,7 +83,7 @@ def test_a_rule_without_number_in_3_1_1_cites_nothing() -> None:
 )
 def test_bytes_behind_the_last_field_are_counted_and_found(version: int, whole: str, count: int, words: str) -> None:
     data = bytearray.fromhex(whole)
-    decode(bytes(data), version)  # nothing wrong so far
+    assert decode(bytes(data), version) is not None  # nothing wrong so far
     end = len(data)
     data[1] += count
     error = fault_of((data + b"\xff" * count).hex(), version)
