@@ -11,12 +11,13 @@ import trio
 import trio.testing
 from trio.testing import MockClock, trio_test
 
-from mqttws.client import Client, Deadlines, PublishResult, open_client
-from mqttws.codec import ConnAck, Disconnect, Publish, PubRel
-from mqttws.errors import ConnectionLost, PublishRefused, RemoteProtocolError, ServerDisconnected
-from mqttws.link import LinkEvent
+from mqttws.client import Client, ClientState, Deadlines, PublishResult, open_client
+from mqttws.codec import ConnAck, Connect, Disconnect, Publish, PubRel
+from mqttws.errors import ConnectionLost, PublishRefused, RemoteProtocolError, ServerDisconnected, WireEnded
+from mqttws.link import LinkEvent, Upgrade
 from mqttws.session import Closed, MemoryStore, Session
 from mqttws.vocabulary import QoS, ReasonCode
+from tests.client.scenes import STEADY, Scene, goes
 from tests.client.scripted import URL, Peer, Server, open_pair
 
 
@@ -430,3 +431,66 @@ async def peer_after_resend(peer: Peer) -> type:
     exchange = peer.connection.session.outgoing.get(1)
     assert exchange is not None
     return PubRel if exchange.awaits.name == "PUBCOMP" else Publish
+
+
+@pytest.mark.parametrize("turns", range(8))
+@trio_test
+async def test_a_connection_that_is_made_while_the_block_is_left_does_not_keep_it(
+    turns: int, autojump_clock: MockClock
+) -> None:
+    server, ready = Server(), trio.Event()
+
+    async def dial(*args: Any, **options: Any) -> trio.abc.Stream:
+        stream = await server.dial(*args, **options)
+        if server.peers:
+            await ready.wait()
+        return stream
+
+    async def serve() -> None:
+        await goes(await server.accept())
+        with suppress(trio.BrokenResourceError):  # the client may leave at any moment
+            await let_in(await server.accept())
+
+    async def let_in(peer: Peer) -> None:
+        while not isinstance(event := await peer.next(), Closed):
+            if isinstance(event, Upgrade):
+                peer.link.accept(trio.current_time())
+            elif isinstance(event, Connect):
+                peer.link.send(ConnAck(), trio.current_time())
+            await peer.flush()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(serve)
+        async with open_client(URL, dial=dial, reconnect=STEADY, keep_alive=5) as client:
+            await client.wait_for(ClientState.RECONNECTING)
+            await trio.sleep(10)
+            ready.set()
+            for _ in range(turns):
+                await trio.lowlevel.checkpoint()
+        nursery.cancel_scope.cancel()
+    assert trio.current_time() < 20
+
+
+@trio_test
+async def test_a_connection_that_ends_as_it_begins_is_followed_by_another(autojump_clock: MockClock) -> None:
+    async def first(peer: Peer) -> None:
+        await peer.greet()
+        await peer.grant()
+        await peer.vanish()
+
+    async def busy(peer: Peer) -> None:
+        await peer.open_websocket()
+        await peer.expect(Connect)
+        await peer.send(ConnAck(), Disconnect(ReasonCode.SERVER_BUSY))
+        await peer.finish()
+
+    async def third(peer: Peer) -> None:
+        await peer.greet()
+        assert (await peer.grant()).subscriptions[0].topic_filter == "a"
+        await peer.send(Publish("a", b"x"))
+        await peer.finish()
+
+    scene = Scene(first, busy, third)
+    async with scene.client() as client, client.subscribe("a") as messages:
+        assert (await anext(messages)).payload == b"x"
+    assert [type(error) for error in scene.failures] == [WireEnded, ServerDisconnected]

@@ -34,7 +34,7 @@ from mqttws.errors import (
 from mqttws.link import LinkEvent, Upgrade
 from mqttws.session import Closed, MemoryStore, Session
 from mqttws.vocabulary import ConnectReturnCode, ReasonCode
-from tests.client.scenes import STEADY, Scene, Script, declines, disconnects, goes, holds, refuses, stays
+from tests.client.scenes import Scene, Script, declines, disconnects, goes, holds, refuses, stays
 from tests.client.scripted import URL, Peer
 
 # -- what goes on across connections -----------------------------------------------------------------------------------
