@@ -22,7 +22,7 @@ from mqttws.codec.properties import SubscribeProperties, UnsubscribeProperties
 from mqttws.errors import LocalProtocolError, SubscribeRefused, name_of
 from mqttws.session import Connection
 from mqttws.topics import has_wildcard, is_shared, overlap, shared_filter
-from mqttws.vocabulary import ProtocolVersion
+from mqttws.vocabulary import ProtocolVersion, Role
 
 __all__ = ["Subscriptions"]
 
@@ -135,6 +135,12 @@ class Subscriptions:
             if old not in renewals:
                 renewals[old] = Request(old.properties, self._next_identifier(), renewal=True)
             renewals[old].asked.append((wanted, wanted.subscription))
+        try:
+            for each in (*renewals.values(), request):
+                _check(each, connection)
+        except LocalProtocolError:  # too large with an identifier: better not told apart than not subscribed
+            request.identifier = None
+            return []
         for renewal in renewals.values():
             for wanted, _ in renewal.asked:
                 wanted.request = renewal
@@ -340,8 +346,9 @@ def _inner(topic_filter: str) -> str:
 
 
 def _check(request: Request, connection: Connection) -> None:
-    """What sending would check, as far as it can be known before, or without a connection."""
+    """What sending would check, as far as it can be known before, or without a connection: by the limits known last."""
     packet = request.packet(connection)
     packet.packet_id = 1
     connection.limits.check_subscribe(packet)
-    encode(packet, connection.version or ProtocolVersion.V5)
+    size = len(encode(packet, connection.version or ProtocolVersion.V5))
+    connection.limits.check_size(size, "SUBSCRIBE", Role.CLIENT)

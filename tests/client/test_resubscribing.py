@@ -497,6 +497,19 @@ def test_there_is_no_identifier_where_the_server_has_none(version: int, properti
     assert desk.dispatcher.identified == set()
 
 
+def test_there_is_none_either_where_it_would_not_fit_into_the_packet() -> None:
+    desk = Desk()
+    desk.connect(maximum_packet_size=12)
+    for topic_filter in ("a/b", "a/#"):
+        desk.enter(topic_filter)
+        (packet,) = desk.line.sent()
+        assert isinstance(packet, Subscribe)
+        assert packet.properties == {}
+        desk.answer(packet)
+    desk.cut()
+    assert asked(desk.connect()) == [("subscribe", [("a/b", 1)]), ("subscribe", [("a/#", 1)])]
+
+
 def test_on_a_server_without_identifiers_those_of_the_one_before_are_forgotten() -> None:
     desk, _ = open_desk("a/b")
     desk.enter("a/+")
