@@ -14,11 +14,13 @@ import mqttws.codec
 from mqttws.codec import (
     Connect,
     Disconnect,
+    Framer,
     MalformedPacket,
     Packet,
     PingReq,
     Publish,
     RemoteProtocolError,
+    SubAck,
     decode,
     encode,
 )
@@ -143,6 +145,18 @@ def test_a_padded_connect_is_judged_by_the_version_it_says(version: int) -> None
     in_5_0 = "10 8e 80 00 0004 4d515454 05 02 003c 00 0001 63"
     error = fault_of(in_5_0, version)
     assert (error.statement, error.version) == ("MQTT-1.5.5-1", ProtocolVersion.V5)
+
+
+@pytest.mark.parametrize("length", [126, 127, 128, 129, 16_383, 16_384, 16_385])
+@pytest.mark.parametrize("packet_id", [0x0101, 0x7F7F, 0x8080])
+def test_whatever_follows_a_length_it_ends_where_it_ends(length: int, packet_id: int) -> None:
+    packet = SubAck(packet_id, [0] * (length - 3))
+    data = encode(packet)
+    assert len(data) - length == 2 + (length > 127) + (length > 16_383)
+    assert decode(data) == packet
+    framer = Framer(5)
+    framer.receive_data(data * 2)
+    assert list(framer.packets()) == [packet] * 2
 
 
 def test_long_lengths_need_no_padding() -> None:
