@@ -118,6 +118,17 @@ EQUIVALENTS: Final[tuple[Equivalent, ...]] = (
         "0x80 → (127)",
         "no acknowledgement has the Reason Code 0x7F",
     ),
+    *(
+        Equivalent(
+            "mqttws/session/flows.py",
+            "Incoming.acknowledge",
+            "exchange = self._exchanges.get(publish.packet_id or 0)",
+            "number",
+            f"0 → ({number})",
+            "a message without an identifier is none of those that wait, whichever is looked up",
+        )
+        for number in (1, -1)
+    ),
     Equivalent(
         "mqttws/session/flows.py",
         "Incoming.release",
