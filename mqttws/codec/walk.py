@@ -59,7 +59,8 @@ class Body:
     def walk(self, packet_type: PacketType) -> None:
         """Name the fields of a packet of this type."""
         self._type = packet_type
-        self._flags = self._packet[0] & QOS_BITS if packet_type is PacketType.PUBLISH else 0
+        if packet_type is PacketType.PUBLISH:
+            self._flags = self._packet[0] & QOS_BITS
         layout = LAYOUTS[packet_type]
         going_on = all(self._field(field) for field in layout.fields)
         repeated = [field for field in layout.repeated if self.version in field.versions]

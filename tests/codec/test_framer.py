@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mqttws.codec import (
+    Checks,
     Connect,
     Framer,
     MalformedPacket,
@@ -60,15 +61,19 @@ def test_a_length_with_a_byte_that_adds_nothing_is_malformed_in_5_0_wherever_it_
     assert _feed(Framer(4), [stream]) == ([PingReq()] * (1 + len(before + behind) // 2), None)
 
 
+@pytest.mark.parametrize("checks", Checks)
 @pytest.mark.parametrize("size", [1, 4, 9])
-def test_pieces_may_come_before_anybody_asks_for_packets(size: int) -> None:
-    sent: list[Packet] = [PubAck(1), Publish("a", b"hi"), PingReq()]
-    stream = b"".join(encode(packet) for packet in sent)
+def test_pieces_may_come_before_anybody_asks_for_packets(size: int, checks: Checks) -> None:
+    sent: list[Packet] = [PubAck(1), Publish("a", b"hi" * 100), PingReq()]
+    wires = [encode(packet) for packet in sent]
+    stream = b"".join(wires)
     framer = Framer(5)
     for start in range(0, len(stream), size):
         framer.receive_data(stream[start : start + size])
     assert framer.pending == len(stream)
-    assert list(framer.packets()) == sent
+    assert list(framer.packets(checks)) == (
+        sent if checks is not Checks.RAW else [RawPacket.parse(one) for one in wires]
+    )
 
 
 @pytest.mark.parametrize(("version", "sender"), [(4, Role.SERVER), (5, Role.CLIENT), (5, Role.SERVER)])

@@ -102,6 +102,17 @@ EQUIVALENTS: Final[tuple[Equivalent, ...]] = (
         "size > self.maximum_packet_size → (size >= self.maximum_packet_size)",
         "asks only whether to call _check_size(), which knows the boundary",
     ),
+    *(
+        Equivalent(
+            "mqttws/codec/walk.py",
+            "Body.__init__",
+            "self._flags = 0",
+            "number",
+            f"0 → ({number})",
+            "no field asks for flags before the first byte of PUBLISH, or the Connect Flags, have set them",
+        )
+        for number in (1, -1)
+    ),
     Equivalent(
         "mqttws/codec/raw.py",
         "RawPacket.parse",
