@@ -257,6 +257,17 @@ def test_bytes_that_come_while_packets_are_taken_are_seen() -> None:
     assert list(found) == []
 
 
+@pytest.mark.parametrize("checks", Checks)
+def test_a_header_whose_second_half_comes_while_packets_are_taken_is_seen(checks: Checks) -> None:
+    framer = Framer(5)
+    ping = encode(PingReq())
+    framer.receive_data(ping + ping[:1])
+    found = framer.packets(checks)
+    next(found)
+    framer.receive_data(ping[1:])
+    assert len(list(found)) == 1
+
+
 def test_the_end_inside_a_packet_is_a_fault_and_elsewhere_none() -> None:
     framer = Framer(5)
     framer.receive_eof()
