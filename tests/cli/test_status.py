@@ -131,7 +131,7 @@ def test_on_a_terminal_it_is_seen_and_taken_away() -> None:
         assert process.stdout is not None
         assert process.stdout.read() == b""
     os.close(ours)
-    assert b"Connection refused; attempt 1" in seen
+    assert b"Connection refused; attempt " in seen  # which one depends on how long each wait happens to be
     assert seen.rpartition(b"\x1b[2K")[2].startswith(b"mqttws sub: no connection within 2 s")
 
 
