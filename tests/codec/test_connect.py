@@ -138,6 +138,7 @@ def _connect(version: int, flags: int, payload: str, properties: str = "00") -> 
         (5, 0x02, "0001 63 00", "remaining_length", "MQTT-3.1.4-1"),
         (5, 0x02, "0001 63 0001 75", "remaining_length", "MQTT-3.1.2-16"),
         (5, 0x82, "0001 63 0001 75 0001 70", "remaining_length", "MQTT-3.1.2-18"),
+        (5, 0x02, "0001 63 0000", "remaining_length", "MQTT-3.1.2-16"),
         (4, 0x82, "0001 63 0001 75 0001 70", "remaining_length", "MQTT-3.1.2-20"),
         (5, 0xC2, "0001 63 0001 75 0001 70 0000", "remaining_length", "MQTT-3.1.4-1"),
         (5, 0x02, "0001 ff", "client_id", "MQTT-3.1.3-4"),
@@ -221,3 +222,8 @@ def test_an_error_behind_the_level_carries_its_version() -> None:
     with pytest.raises(RemoteProtocolError) as caught:
         decode(bytes.fromhex(_connect(4, 0x03, "0001 63")), 5)
     assert caught.value.version is V4
+
+
+def test_a_protocol_name_that_runs_past_the_end_is_named() -> None:
+    error = fault_of("10 05 00ff 4d5154")
+    assert (error.field, error.offset) == ("protocol_name", 2)

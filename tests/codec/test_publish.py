@@ -182,3 +182,10 @@ def test_the_tables_of_readers_have_one_for_each_legal_combination_of_flags() ->
     legal = [flags for flags in range(16) if flags >> 1 & 3 < 3 and not (flags & 8 and not flags & 6)]
     for table in (publish.DECODERS_V5, publish.DECODERS_V3_1_1):
         assert [flags for flags, reader in enumerate(table) if reader] == legal
+
+
+@pytest.mark.parametrize(("version", "end"), [(4, ""), (5, "00")])
+def test_bytes_that_are_no_text_are_found_in_the_middle_of_a_topic(version: int, end: str) -> None:
+    body = f"0004 6162 ff 63 {end}".replace(" ", "")
+    error = fault_of(f"30 {len(body) // 2:02x} {body}", version)
+    assert (error.field, error.offset) == ("topic", 6)
