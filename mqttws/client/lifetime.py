@@ -13,6 +13,7 @@ from mqttws.client.dispatch import Dispatcher
 from mqttws.client.failure import Failure
 from mqttws.client.options import Options
 from mqttws.client.outgoing import Outgoing
+from mqttws.client.policy import Verdict
 from mqttws.client.profiles import Profile, choose
 from mqttws.client.reading import Reading
 from mqttws.client.state import ClientState, Connected, Ended, Watch
@@ -20,7 +21,7 @@ from mqttws.client.subscriptions import Subscriptions
 from mqttws.client.wire import Wire
 from mqttws.codec import Publish
 from mqttws.codec.properties import DisconnectProperties
-from mqttws.errors import ConnectionLost, StoreFailed
+from mqttws.errors import ConnectionLost, ServerDisconnected, StoreFailed
 from mqttws.session import Connection
 from mqttws.transport import Committer, Pump
 from mqttws.vocabulary import ProtocolVersion, ReasonCode
@@ -63,6 +64,9 @@ class Lifetime:
         #: Whether a CONNECT has got no answer since the last CONNACK. The Server may have lost our Session and begun
         #: another for that CONNECT; then it resumes that one, and Session Present hides the loss.
         self.doubtful = False
+        #: Whether a CONNECT has got no answer, ever: it may arrive late, and take over from the connection after it.
+        self.haunted = False
+        self._forgiven: Exception | None = None
         self._profile_name = profile
         self.window_bytes = options.receive_maximum * options.maximum_packet_size
         self._failure: Failure | None = None
@@ -178,13 +182,24 @@ class Lifetime:
         if wire.released:
             return
         wire.released = True
-        if error is not None and not self.options.goes_on_after(error):
+        if error is not None and (self.options.reconnect is None or self.verdict(error) is Verdict.GIVE_UP):
             self.end(Failure(error))
         elif not self.ended:
             if self.state is ClientState.OPEN:
                 self.watch.move(ClientState.RECONNECTING)
             self.outgoing.disconnected()
             self.subscriptions.disconnected()
+
+    def verdict(self, error: Exception) -> Verdict:
+        """What the policy says about a failure.
+
+        Session taken over is the end, or two programs would chase each other for ever; but once for a CONNECT of our
+        own that had no answer, it may be that one who has come late, and not somebody else.
+        """
+        taken_over = isinstance(error, ServerDisconnected) and error.reason_code == ReasonCode.SESSION_TAKEN_OVER
+        if self.haunted and taken_over:
+            self.haunted, self._forgiven = False, error
+        return Verdict.RETRY if error is self._forgiven else self.options.verdict(error)
 
     def end(self, failure: Failure, outcome: Failure | None = None) -> None:
         """The client is over, and the first reason counts.

@@ -154,10 +154,6 @@ class Options:
             return False
         return self.store is not None or self.reconnect is not None
 
-    def goes_on_after(self, error: Exception) -> bool:
-        """Whether a client whose connection has ended like that may have another."""
-        return self.reconnect is not None and self.verdict(error) is not Verdict.GIVE_UP
-
     def verdict(self, error: Exception) -> Verdict:
         """What the policy says about a failure; where redirects are not followed, they are one."""
         found = verdict(error)

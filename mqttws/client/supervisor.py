@@ -91,7 +91,7 @@ class Supervisor:
 
     def _delay(self, error: Exception, patient: bool) -> float:
         """How long to wait after a failure; raises it when nothing more is to be tried."""
-        now, verdict = trio.current_time(), self._life.options.verdict(error)
+        now, verdict = trio.current_time(), self._life.verdict(error)
         self._look_back(error, now)
         self._access.failed()
         if verdict is Verdict.REDIRECT and self._redirect(error):
@@ -157,7 +157,7 @@ class Supervisor:
             # Nobody else may use the Session before this connection has let go of it.
             await wire.ended.wait()
             if wire.upgraded and wire.opened_at is None and not isinstance(wire.error, ConnectRefused):
-                life.doubtful = True
+                life.doubtful = life.haunted = True
             raise wire.error
         self._asked_again = False
         self._renew_at = self._time_to_renew(ticket)

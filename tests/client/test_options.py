@@ -151,9 +151,7 @@ def test_redirects_are_failures_unless_they_are_followed() -> None:
     for follow, verdict in ((False, Verdict.GIVE_UP), (True, Verdict.REDIRECT)):
         settled = options(reconnect=Reconnect(), follow_redirects=follow)
         assert settled.verdict(moved) is verdict
-        assert settled.goes_on_after(moved) is follow
-        assert settled.goes_on_after(ConnectionLost("cut"))
-    assert not options(reconnect=None).goes_on_after(ConnectionLost("cut"))
+        assert settled.verdict(ConnectionLost("cut")) is Verdict.RETRY
 
 
 def test_the_packet_that_wipes_has_clean_session_and_no_will() -> None:

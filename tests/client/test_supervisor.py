@@ -135,6 +135,18 @@ async def test_a_session_that_may_be_another_one_is_subscribed_anew(
 
 
 @trio_test
+async def test_a_connect_of_ours_that_comes_late_may_take_over_once(autojump_clock: MockClock) -> None:
+    """Nobody else has come: it is the one that had got no answer. A second takeover is somebody else's."""
+    taken_over = partial(disconnects, code=0x8E)
+    scene = Scene(takes_connect_and_vanishes, taken_over, taken_over)
+    async with scene.client(reconnect=Reconnect(first=True)) as client:
+        await client.wait_for(ClientState.CLOSED)
+        with pytest.raises(ServerDisconnected, match="0x8E Session taken over"):
+            await client.publish("a")
+    assert len(scene.times) == 3
+
+
+@trio_test
 async def test_the_identifier_that_the_server_has_assigned_is_kept(autojump_clock: MockClock) -> None:
     asked = []
 
