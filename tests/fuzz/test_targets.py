@@ -14,6 +14,7 @@ from mqttws.codec import Connect, Framer, Publish, encode
 from mqttws.errors import RemoteProtocolError
 from mqttws.fuzz import targets
 from mqttws.fuzz.corpus import for_target, past_findings, seeds
+from mqttws.fuzz.loop import try_input
 from mqttws.fuzz.machine import conversation
 from mqttws.fuzz.sources import BytesSource, RandomSource
 from mqttws.fuzz.targets import TARGETS, codec, connection_server, framer, link_server
@@ -21,6 +22,9 @@ from mqttws.fuzz.targets.link import HANDSHAKE, binary_frame
 from mqttws.fuzz.targets.packets import pieces_of
 from mqttws.session import Connection
 from mqttws.vocabulary import Role
+
+#: Seconds of work that no single input may take.
+LIMIT = 10.0
 
 NAMES = pytest.mark.parametrize("name", TARGETS)
 
@@ -37,14 +41,16 @@ def test_any_bytes_keep_the_promises(name: str) -> None:
 
 @NAMES
 def test_seeds_keep_the_promises(name: str) -> None:
-    for seed in list(seeds())[::40]:
-        TARGETS[name](for_target(seed, name))
+    outcomes = {try_input(TARGETS[name], for_target(seed, name), LIMIT) for seed in list(seeds())[::40]}
+    assert outcomes == {None}
 
 
-@NAMES
-def test_what_was_found_once_stays_mended(name: str) -> None:
-    for _, data in past_findings(name):
-        TARGETS[name](data)
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [pytest.param(name, data, id=f"{name}-{found}") for name in TARGETS for found, data in past_findings(name)],
+)
+def test_what_was_found_once_stays_mended(name: str, data: bytes) -> None:
+    assert try_input(TARGETS[name], data, LIMIT) is None
 
 
 def test_a_fault_of_a_past_day_is_kept_as_a_seed() -> None:
@@ -148,7 +154,8 @@ def test_whole_conversations_keep_the_promises(name: str) -> None:
         steps = conversation(RandomSource(seed), version, most=25)
         said = b"".join(encode(packet, version) for sender, packet in steps if sender is wanted)
         choices = bytes((0, 0, seed % 5)) if name.startswith("link") else bytes((5 - version, 0, 1, seed % 5))
-        TARGETS[name](choices + said)
+        assert said
+        assert try_input(TARGETS[name], choices + said, LIMIT) is None
 
 
 def test_all_targets_are_published() -> None:
