@@ -261,4 +261,11 @@ def test_whatever_is_sent_means_the_same_to_the_peer(sent: list[tuple[str, int, 
     for topic, own, qos in sent:
         said: Any = {"topic_alias": own} if 0 < own <= maximum else {}
         messages.append(Publish(topic, b"x", qos, properties=said))
-    wire(pair, *messages)
+    names: dict[int, str] = {}
+    understood = []
+    for topic, alias in wire(pair, *messages):
+        assert alias <= maximum
+        if topic and alias:
+            names[alias] = topic
+        understood.append(topic or names[alias])
+    assert understood == [message.topic for message in messages]

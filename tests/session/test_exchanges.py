@@ -205,6 +205,7 @@ class TestRepeatedPublish:
             pair.server.receive_data(encode(Publish("a", b"", ONCE, dup=True, packet_id=1)), 0)
             [message] = publishes(pair.server.events())
             pair.server.acknowledge(message)
+            assert pair.server.data_to_send(0) == encode(PubAck(1))
 
     def test_qos_2_is_answered_each_time_and_delivered_once(self) -> None:
         pair = connected()
