@@ -224,14 +224,21 @@ class Endpoint:
     # -- event handlers -------------------------------------------------------------------------------------------
 
     def _begin_call(self, hub: Hub, call: Call) -> None:
-        """Have the upstream answer in a task of its own; beyond ``call_limit`` the answer is no."""
+        """Have the upstream answer in a task of its own; beyond ``call_limit`` the answer is no.
+
+        Never at once: what comes behind the answer may be the next call, and the next, as deep as the client likes.
+        """
         assert self.nursery is not None  # hubs have connections only while the endpoint runs
         if len(self._calls) >= self.service.call_limit:
             self.log("EventHandlerFailed", "too many calls are under way", hub=hub.name)
-            self._answer(hub, call, failure(call, 503))
+            self.nursery.start_soon(self._deny, hub, call)
         else:
             self._calls.add(call)
             self.nursery.start_soon(self._call, hub, call)
+
+    async def _deny(self, hub: Hub, call: Call) -> None:
+        await trio.lowlevel.checkpoint()
+        self._answer(hub, call, failure(call, 503))
 
     async def _call(self, hub: Hub, call: Call) -> None:
         assert self.upstream is not None  # it wanted the call

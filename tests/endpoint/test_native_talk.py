@@ -310,6 +310,28 @@ async def test_row_81_an_event_that_fails_without_an_ack_id_may_be_dropped_inste
 
 
 @trio_test
+async def test_events_beyond_the_limit_of_calls_are_refused_one_after_the_other_however_many_came_at_once() -> None:
+    async def never(event: UserEvent) -> EventAnswer:
+        await trio.sleep_forever()
+
+    lines: list[str] = []
+    async with open_endpoint(log=lines.append, call_limit=1) as endpoint:
+        equip(endpoint, "echo").on_event = never
+        async with open_native(endpoint, JSON) as busy, open_native(endpoint, JSON) as native:
+            await greeted(busy)
+            await greeted(native)
+            await busy.send(type="event", event="echo", data=1, ackId=1)
+            events = [
+                json.dumps({"type": "event", "event": "echo", "data": 1, "ackId": number}) for number in range(400)
+            ]
+            await native.send_raw(*events)
+            answers = [await native.next() for _ in events]
+    assert [answer["ackId"] for answer in answers] == list(range(400))
+    assert not any(answer["success"] for answer in answers)
+    assert not any("internal error" in line for line in lines)
+
+
+@trio_test
 async def test_row_81_what_comes_behind_an_event_waits_for_its_answer_and_is_bounded() -> None:
     release = trio.Event()
 
