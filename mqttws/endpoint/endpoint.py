@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Collection, Iterable
+from typing import Final
 
 import trio
 
@@ -30,6 +31,9 @@ from mqttws.vocabulary import Role
 from mqttws.webpubsub import ConnectionString, client_access_url
 
 __all__ = ["Endpoint"]
+
+#: Hubs without clients that are kept for their retained messages; clients may bring any number of hubs.
+_KEPT_HUBS: Final = 16
 
 
 class Endpoint:
@@ -109,7 +113,7 @@ class Endpoint:
         )
 
     def hub(self, name: str) -> Hub | None:
-        """A hub that has a connection or a session now, else None."""
+        """A hub that has a connection, a session or retained messages now, else None."""
         return self._hubs.get(name)
 
     def open_hub(self, name: str) -> Hub:
@@ -200,8 +204,15 @@ class Endpoint:
             self._empty.set()
 
     def _forget_if_empty(self, hub: Hub) -> None:
-        if hub.is_empty and self._hubs.get(hub.name) is hub:
-            del self._hubs[hub.name]
+        """Forget a hub that nobody is left in; one that retains messages only when too many such are kept."""
+        if not hub.is_empty or self._hubs.get(hub.name) is not hub:
+            return
+        del self._hubs[hub.name]
+        if hub.retains:
+            self._hubs[hub.name] = hub
+            kept = [each.name for each in self._hubs.values() if each.is_empty and each.retains]
+            if len(kept) > _KEPT_HUBS:
+                del self._hubs[kept[0]]
 
     def flush(self, hub: Hub) -> None:
         """Let the connections of a hub send what it has for them, each in one write, and see to its calls.

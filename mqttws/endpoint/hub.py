@@ -69,8 +69,13 @@ class Hub(Directory):
 
     @property
     def is_empty(self) -> bool:
-        """Whether no connection and no session is left, so that the hub may be forgotten."""
+        """Whether no connection and no session is left, so that the hub may be forgotten unless it :attr:`retains`."""
         return not self._peers and not self._router.members
+
+    @property
+    def retains(self) -> bool:
+        """Whether messages wait for clients that subscribe later."""
+        return len(self._router.retained) > 0
 
     def session(self, client_id: str) -> ClientSession | None:
         """The session of an MQTT client id, connected or not."""

@@ -14,7 +14,7 @@ from mqttws.session import Delivered
 from mqttws.vocabulary import ReasonCode, RetainHandling
 from mqttws.webpubsub import Permission, Roles
 from tests.endpoint.bench import Q0, Q1, Q2, Bench, Client
-from tests.endpoint.wires import connected, open_wire
+from tests.endpoint.wires import connected, open_wire, until_empty
 
 VERSIONS = pytest.mark.parametrize("version", [4, 5])
 
@@ -402,3 +402,24 @@ async def test_a_client_without_a_token_may_do_everything_at_any_path(version: i
         other.send(Publish("a/b", b"across paths", Q1))
         assert (await wire.next(Publish)).payload == b"across paths"
     assert "profile: generic" in lines[0]
+
+
+@trio_test
+async def test_retained_messages_outlive_the_last_client_in_a_bounded_number_of_hubs() -> None:
+    names = [f"hub{number}" for number in range(18)]
+    async with open_endpoint(profile="generic") as endpoint:
+        for name in names:
+            async with open_wire(endpoint, hub=name) as wire:
+                await connected(wire)
+                wire.send(Publish("a", b"kept", Q1, True))
+                assert (await wire.next(Delivered)).reason_code == 0
+            await until_empty(endpoint)
+        assert [name for name in names if endpoint.hub(name) is not None] == names[2:]
+        async with open_wire(endpoint, hub=names[-1]) as wire:
+            await connected(wire)
+            wire.send(Subscribe(0, [Subscription("a", Q0)]))
+            assert (await wire.next(Publish)).payload == b"kept"
+            wire.send(Publish("a", b"", Q1, True))
+            await wire.next(Delivered)
+        await until_empty(endpoint)
+        assert endpoint.hub(names[-1]) is None
