@@ -117,7 +117,9 @@ class Endpoint:
         return self._hubs.get(name)
 
     def open_hub(self, name: str) -> Hub:
-        """The hub of that name, made if need be. The caller has checked the name, and has somebody join it."""
+        """The hub of that name, made if need be. The caller has checked the name, and has somebody join it or calls
+        :meth:`forget_if_empty`.
+        """
         hub = self._hubs.get(name)
         if hub is None:
             hub = self._hubs[name] = Hub(
@@ -199,11 +201,11 @@ class Endpoint:
         del self._visits[visitor]
         self.connections.open -= 1
         self.flush(hub)
-        self._forget_if_empty(hub)
+        self.forget_if_empty(hub)
         if not self._visits:
             self._empty.set()
 
-    def _forget_if_empty(self, hub: Hub) -> None:
+    def forget_if_empty(self, hub: Hub) -> None:
         """Forget a hub that nobody is left in; one that retains messages only when too many such are kept."""
         if not hub.is_empty or self._hubs.get(hub.name) is not hub:
             return
@@ -289,7 +291,7 @@ class Endpoint:
                 if hub.next_deadline() <= now:
                     hub.handle_deadline(now)
                     self.flush(hub)
-                    self._forget_if_empty(hub)
+                    self.forget_if_empty(hub)
 
     async def shut_down(self) -> None:
         """Say goodbye to all clients, and wait until they are gone and event handlers have been told.

@@ -64,13 +64,13 @@ class Rest:
         self._authenticate(request)
         hub_name = self._hub_name(name)
         operation, parts = _find(request, rest)
-        hub = self._endpoint.hub(hub_name)
-        call = Call(self._endpoint, hub_name, hub, request, Params(request.query), trio.current_time(), parts)
+        hub = self._endpoint.open_hub(hub_name)
         try:
+            call = Call(self._endpoint, hub, request, Params(request.query), trio.current_time(), parts)
             return operation(call)
         finally:
-            if hub is not None:
-                self._endpoint.flush(hub)
+            self._endpoint.flush(hub)
+            self._endpoint.forget_if_empty(hub)
 
     def _hub_name(self, segment: str) -> str:
         name = unquote(segment)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl
 
@@ -94,15 +94,14 @@ class _View:
 
 @dataclass(slots=True)
 class Call:
-    """A request for a hub, authenticated. ``hub`` is None where nobody is there; ``now`` is the hub's clock."""
+    """A request for a hub, authenticated. ``now`` is the hub's clock."""
 
     endpoint: Endpoint
-    hub_name: str
-    hub: Hub | None
+    hub: Hub
     request: Request
     params: Params
     now: float
-    path: Mapping[str, str] = field(default_factory=dict)
+    path: Mapping[str, str]
 
     @property
     def group(self) -> str:
@@ -153,16 +152,15 @@ class Call:
 
     def member(self) -> Member | None:
         """The session that the path names by its connection id."""
-        return None if self.hub is None else self.hub.member(self.path["connection"])
+        return self.hub.member(self.path["connection"])
 
     def user_members(self) -> Sequence[Member]:
         """The sessions of the user that the path names."""
-        return () if self.hub is None else self.hub.members_of_user(self.path["user"])
+        return self.hub.members_of_user(self.path["user"])
 
     def group_members(self) -> Sequence[Member]:
         """The sessions in the group that the path names."""
-        group = self.group
-        return () if self.hub is None else self.hub.members_of_group(group)
+        return self.hub.members_of_group(self.group)
 
 
 def filter_of(text: str | None) -> Callable[[Member], bool]:

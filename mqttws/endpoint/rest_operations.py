@@ -44,7 +44,7 @@ def _generate_token(call: Call) -> Response:
     try:
         token = make_token(
             call.endpoint.keys[0],
-            f"{call.endpoint.address}{_TOKEN_PATHS[protocol]}{call.hub_name}",
+            f"{call.endpoint.address}{_TOKEN_PATHS[protocol]}{call.hub.name}",
             now=time.time(),
             user_id=params.text("userId"),
             roles=params.all("role"),
@@ -68,13 +68,12 @@ def _message(call: Call, **options: Any) -> Message:
 
 def _send(call: Call, members: Iterable[Member]) -> Response:
     wanted, message = call.wanted(), _message(call)
-    if call.hub is not None:
-        call.hub.send([member for member in members if wanted(member)], message, call.now)
+    call.hub.send([member for member in members if wanted(member)], message, call.now)
     return answer(202)
 
 
 def _send_to_all(call: Call) -> Response:
-    return _send(call, () if call.hub is None else call.hub.members())
+    return _send(call, call.hub.members())
 
 
 def _send_to_connection(call: Call) -> Response:
@@ -88,8 +87,7 @@ def _send_to_user(call: Call) -> Response:
 
 def _send_to_group(call: Call) -> Response:
     wanted, message = call.wanted(), _message(call, topic=call.group)
-    if call.hub is not None:
-        call.hub.publish(message, call.now, wanted=wanted)
+    call.hub.publish(message, call.now, wanted=wanted)
     return answer(202)
 
 
@@ -99,7 +97,6 @@ def _send_to_group(call: Call) -> Response:
 def _add(call: Call, members: Sequence[Member], groups: Iterable[str]) -> Response:
     for group in groups:
         for member in members:
-            assert call.hub is not None  # it has these members
             try:
                 call.hub.add_to_group(member, group)
             except OverflowError as problem:
@@ -128,7 +125,6 @@ def _add_user(call: Call) -> Response:
 def _remove(call: Call, members: Sequence[Member], groups: Iterable[str], status: int = 204) -> Response:
     for group in groups:
         for member in members:
-            assert call.hub is not None  # it has these members
             call.hub.remove_from_group(member, group)
     return answer(status)
 
@@ -144,7 +140,6 @@ def _remove_user(call: Call) -> Response:
 
 def _remove_everywhere(call: Call, members: Sequence[Member]) -> Response:
     for member in members:
-        assert call.hub is not None  # it has these members
         call.hub.remove_from_all_groups(member)
     return answer(204)
 
@@ -173,7 +168,7 @@ def _many(call: Call) -> tuple[list[Member], list[str]]:
         except ValueError as problem:
             raise invalid("groups", str(problem)) from None
     passes = filter_of(condition or None)
-    members = () if call.hub is None else call.hub.members()
+    members = call.hub.members()
     return [member for member in members if passes(member)], groups
 
 
@@ -215,7 +210,7 @@ def _next_link(call: Call, last: str, left: int | None) -> str:
         params["top"] = str(left)
     params["continuationToken"] = base64.urlsafe_b64encode(last.encode()).decode()
     group = quote(call.group, safe="")
-    return f"{call.endpoint.address}/api/hubs/{call.hub_name}/groups/{group}/connections?{urlencode(params)}"
+    return f"{call.endpoint.address}/api/hubs/{call.hub.name}/groups/{group}/connections?{urlencode(params)}"
 
 
 # -- who is here, and the end of it ------------------------------------------------------------------------------------
@@ -237,7 +232,6 @@ def _close(call: Call, members: Iterable[Member]) -> Response:
     excluded = frozenset(call.params.all("excluded"))
     for member in members:
         if member.client_id not in excluded:
-            assert call.hub is not None  # it has these members
             call.hub.close(member, call.now, call.params.text("reason") or "")
     return answer(204)
 
@@ -248,7 +242,7 @@ def _close_connection(call: Call) -> Response:
 
 
 def _close_all(call: Call) -> Response:
-    return _close(call, () if call.hub is None else call.hub.members())
+    return _close(call, call.hub.members())
 
 
 def _close_group(call: Call) -> Response:
@@ -264,7 +258,6 @@ def _close_user(call: Call) -> Response:
 
 def _grant(call: Call) -> Response:
     permission, member = call.permission, _present(call)
-    assert call.hub is not None  # it has this member
     try:
         call.hub.grant(member, permission, call.params.text("targetName"))
     except ValueError as problem:
@@ -274,18 +267,14 @@ def _grant(call: Call) -> Response:
 
 def _revoke(call: Call) -> Response:
     permission, member = call.permission, call.member()
-    if member is not None and call.hub is not None:
+    if member is not None:
         call.hub.revoke(member, permission, call.params.text("targetName"))
     return answer(204)
 
 
 def _has_permission(call: Call) -> Response:
     permission, member = call.permission, call.member()
-    held = (
-        member is not None
-        and call.hub is not None
-        and call.hub.has_permission(member, permission, call.params.text("targetName"))
-    )
+    held = member is not None and call.hub.has_permission(member, permission, call.params.text("targetName"))
     return answer(200 if held else 404)
 
 

@@ -267,6 +267,8 @@ async def test_row_74_what_exists_is_the_session_online_or_not() -> None:
         await until_empty(endpoint)
         for target in asked:
             assert (await call(endpoint, "HEAD", target)).status == 200
+        assert (await call(endpoint, "DELETE", "connections/a")).status == 204
+        assert endpoint.hub("chat") is None  # a hub that nobody is left in takes no room
 
 
 @pytest.mark.parametrize(
