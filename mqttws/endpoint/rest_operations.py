@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 from urllib.parse import quote, urlencode
 
@@ -123,8 +123,9 @@ def _add_user(call: Call) -> Response:
 
 
 def _remove(call: Call, members: Sequence[Member], groups: Iterable[str], status: int = 204) -> Response:
-    for group in groups:
-        for member in members:
+    wanted = frozenset(groups)
+    for member in members:
+        for group in wanted.intersection(member.subscriptions):
             call.hub.remove_from_group(member, group)
     return answer(status)
 
@@ -153,8 +154,8 @@ def _remove_user_everywhere(call: Call) -> Response:
     return _remove_everywhere(call, call.user_members())
 
 
-def _many(call: Call) -> tuple[list[Member], list[str]]:
-    """Whom and which groups a bulk operation is about."""
+def _many(call: Call) -> tuple[list[Member], Collection[str]]:
+    """Whom and which groups, each once, a bulk operation is about."""
     body = call.json()
     groups = body.get("groups") if isinstance(body, dict) else None
     condition = body.get("filter") if isinstance(body, dict) else None
@@ -169,11 +170,15 @@ def _many(call: Call) -> tuple[list[Member], list[str]]:
             raise invalid("groups", str(problem)) from None
     passes = filter_of(condition or None)
     members = call.hub.members()
-    return [member for member in members if passes(member)], groups
+    return [member for member in members if passes(member)], dict.fromkeys(groups)
 
 
 def _add_many(call: Call) -> Response:
-    return _add(call, *_many(call))
+    members, groups = _many(call)
+    limit = call.endpoint.service.subscription_limit
+    if len(groups) > limit:
+        raise ApiError(400, "TooManyGroups", f"a session has at most {limit} subscriptions, not {len(groups)}")
+    return _add(call, members, groups)
 
 
 def _remove_many(call: Call) -> Response:

@@ -15,6 +15,7 @@ from trio.testing import trio_test
 
 from mqttws.codec import Disconnect, Publish, SubAck, Subscribe, Subscription
 from mqttws.endpoint import Endpoint, open_endpoint
+from mqttws.endpoint.members import Member
 from mqttws.http import Response
 from mqttws.session import Closed
 from mqttws.vocabulary import QOS
@@ -228,6 +229,32 @@ async def test_a_session_has_a_limit_of_groups_and_must_be_there_to_join_one() -
         for target in ("groups/g/connections/x", "connections/x/groups", "users/x/groups/g", "users/x/groups"):
             assert (await call(endpoint, "DELETE", target)).status == 204
         assert (await call(endpoint, "PUT", "users/x/groups/g")).status == 200
+
+
+@trio_test
+async def test_bulk_requests_with_very_many_groups_cost_no_more_than_the_sessions_have(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    many = json.dumps({"groups": [f"g{number}" for number in range(50_000)]}).encode()
+    same = json.dumps({"groups": ["g7"] * 50_000}).encode()
+    names = [(f"c{number}", None) for number in range(5)]
+    async with open_endpoint(subscription_limit=1) as endpoint, clients(endpoint, *names):
+        refused = await call(endpoint, "POST", ":addToGroups", many, JSON)
+        assert error_of(refused)[:2] == (400, "TooManyGroups")
+        assert (await call(endpoint, "HEAD", "groups/g0")).status == 404  # nobody has joined the first ones
+        assert (await call(endpoint, "POST", ":addToGroups", same, JSON)).status == 200
+        hub = endpoint.hub("chat")
+        assert hub is not None
+        remove, removed = hub.remove_from_group, []
+
+        def counted(member: Member, group: str) -> bool:
+            removed.append(group)
+            return remove(member, group)
+
+        monkeypatch.setattr(hub, "remove_from_group", counted)
+        assert (await call(endpoint, "POST", ":removeFromGroups", many, JSON)).status == 200
+        assert removed == ["g7"] * len(names)
+        assert (await call(endpoint, "HEAD", "groups/g7")).status == 404
 
 
 @trio_test
