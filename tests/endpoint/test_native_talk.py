@@ -307,6 +307,7 @@ async def test_row_81_an_event_that_fails_without_an_ack_id_may_be_dropped_inste
         await greeted(native)
         await native.send(type="event", event="nobody", data=1)
         await native.nothing_more()
+        assert endpoint.connections.open == 1
 
 
 @trio_test

@@ -117,6 +117,7 @@ async def test_the_connection_string_makes_tokens_that_count() -> None:
         target = "/" + url.split("/", 3)[3]
         async with open_wire(endpoint, target=target) as wire:
             await says_hello(wire)
+            assert endpoint.connections.accepted == 1
 
 
 @trio_test
@@ -126,6 +127,7 @@ async def test_row_6_the_secondary_key_counts_over_a_socket() -> None:
         url = client_access_url(other, "chat", roles=Roles.everything())
         async with open_wire(endpoint, target="/" + url.split("/", 3)[3]) as wire:
             await says_hello(wire)
+            assert endpoint.connections.accepted == 1
 
 
 @trio_test
