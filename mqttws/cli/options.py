@@ -20,6 +20,7 @@ __all__ = [
     "add_tls_options",
     "add_will_options",
     "client_options",
+    "connection_string_from",
     "header",
     "properties_of",
     "protocol_version",
@@ -128,6 +129,11 @@ def service_from(args: Namespace) -> ConnectionString | None:
         return None
     if args.url or args.url_file:
         raise UsageError("--hub goes with a connection string, not with a URL")
+    return connection_string_from(args)
+
+
+def connection_string_from(args: Namespace) -> ConnectionString:
+    """The connection string from option, file or environment; none, or a bad one, is a usage error."""
     text = secret_from(
         "the connection string",
         args.connection_string,

@@ -7,9 +7,9 @@ import sys
 from argparse import ArgumentParser, Namespace
 from typing import Final
 
+from mqttws.cli.options import connection_string_from
 from mqttws.cli.outcome import ExitCode, UsageError
-from mqttws.cli.secret import secret_from
-from mqttws.webpubsub import ClientAccessUrl, ConnectionString, Grants, Roles, client_access_url, key_warning
+from mqttws.webpubsub import ClientAccessUrl, Grants, Roles, client_access_url, key_warning
 
 __all__ = ["EXAMPLES", "add_arguments", "run"]
 
@@ -49,17 +49,8 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(args: Namespace) -> int:
     """Print the URL, **with its token**; notes go to standard error."""
-    text = secret_from(
-        "the connection string",
-        args.connection_string,
-        args.connection_string_file,
-        "MQTTWS_CONNECTION_STRING",
-        "WebPubSubConnectionString",
-    )
-    if text is None:
-        raise UsageError("no connection string: give --connection-string or set MQTTWS_CONNECTION_STRING")
+    service = connection_string_from(args)
     try:
-        service = ConnectionString.parse(text)
         roles = (
             *(Roles.everything() if args.everything else ()),
             *Roles.publish(*args.publish),
