@@ -193,7 +193,7 @@ _ANONYMOUS: Final = {"none": _NO_ROLES, "everything": Grants.from_roles(Roles.ev
 #: Rows 3, 7 and 15: what is wrong with other tokens has no documented status.
 _DOCUMENTED_401: Final = (TokenFault.MISSING, TokenFault.AUDIENCE)
 _NO_SUBPROTOCOL: Final = f"the client offers no subprotocol {SUBPROTOCOL}; other servers refuse it"
-_MISSING_HINT: Final = "; it belongs into the query as access_token=… or into the header Authorization: Bearer …"
+_MISSING_HINT: Final = "; it belongs into the query as access_token, or into the header Authorization (Bearer)"
 
 
 def local_audiences(endpoint: str) -> Iterator[str]:
