@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Final
 
 from mqttws.cli.fuzz_options import add_bounds, add_decoders, add_findings, bounds_of, decoder_from, note
-from mqttws.cli.outcome import CommandFailed, ExitCode
+from mqttws.cli.outcome import ExitCode, UsageError
 from mqttws.fuzz.adapters import DecoderUnusable
 from mqttws.fuzz.campaign import CampaignReport, run_campaign
 from mqttws.fuzz.findings import Finding, write_finding
@@ -76,7 +76,7 @@ def run(args: Namespace) -> int:
                 found=found,
             )
     except DecoderUnusable as error:
-        raise CommandFailed(str(error)) from None
+        raise UsageError(str(error)) from None
     _print(report, args)
     return ExitCode.FAILED if report.findings else ExitCode.WELL
 

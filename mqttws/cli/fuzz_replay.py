@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from mqttws.cli.fuzz_options import add_decoders, decoder_from
-from mqttws.cli.outcome import CommandFailed, ExitCode, UsageError
+from mqttws.cli.outcome import ExitCode, UsageError
 from mqttws.codec import explain
 from mqttws.errors import RemoteProtocolError
 from mqttws.fuzz.adapters import DecoderUnusable, InProcess, own
@@ -88,5 +88,5 @@ def _decoder(finding: Finding, args: Namespace) -> tuple[str | None, str]:
         with closing(decoder):
             answer, wrong = replay(finding, decoder)
     except DecoderUnusable as error:
-        raise CommandFailed(str(error)) from None
+        raise UsageError(str(error)) from None
     return wrong, f"{answer.verdict.value} by {decoder.name}" + (f": {answer.text}" if answer.text else "")

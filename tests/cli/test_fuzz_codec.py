@@ -91,7 +91,7 @@ def test_a_lenient_decoder_is_found_out(lenient: str, tmp_path: Path, capsys: py
 
 
 def test_a_command_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["fuzz", "codec", "--command", "/no/such/decoder", "--count", "5"]) == 1
+    assert main(["fuzz", "codec", "--command", "/no/such/decoder", "--count", "5"]) == 2
     assert "cannot run /no/such/decoder" in capsys.readouterr().err
 
 
@@ -118,7 +118,7 @@ def test_a_finding_is_tried_again(lenient: str, tmp_path: Path, capsys: pytest.C
 
 
 def test_a_finding_with_a_decoder_that_is_gone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["fuzz", "replay", write(tmp_path), "--command", "/no/such/decoder"]) == 1
+    assert main(["fuzz", "replay", write(tmp_path), "--command", "/no/such/decoder"]) == 2
     assert "cannot run" in capsys.readouterr().err
 
 
