@@ -123,7 +123,7 @@ def _check_event(packet: Publish) -> None:
 
 
 def _refusal(rule: str, reason_code: ReasonCode = ReasonCode.IMPLEMENTATION_SPECIFIC_ERROR) -> LocalProtocolError:
-    return LocalProtocolError(f"Web PubSub: {rule}", reason_code=reason_code)
+    return LocalProtocolError(f"Web PubSub: {rule} (profile 'mqtt' leaves it to the Server)", reason_code=reason_code)
 
 
 MQTT: Final = Profile()
