@@ -44,6 +44,8 @@ examples:
 
 environment:
   MQTTWS_URL, MQTTWS_PASSWORD   stand in for --url and --password, and keep both out of the list of processes
+  MQTTWS_CONNECTION_STRING, MQTTWS_ACCESS_KEY, MQTTWS_PROXY
+                                the same for --connection-string, the --access-key of serve, and --proxy
 
 exit status:
   0 all went well   1 something failed or was refused   2 wrong usage   3 could not connect

@@ -58,7 +58,7 @@ def run(args: Namespace) -> int:
     finding = _finding(args)
     data = octets(args) if finding is None else finding
     if not data:
-        raise UsageError("there are no bytes to explain")
+        raise UsageError("there are no bytes to explain; give hexadecimal or --file FILE")
     sections = _Counted(_sections(args, data), stream=args.stream)
     if args.json:
         for section in sections:

@@ -58,7 +58,9 @@ def add_connection_options(parser: ArgumentParser) -> None:
                        help="webpubsub: refuse here what Web PubSub would; auto: go by the URL's path")  # fmt: skip
     where.add_argument("--reconnect", action="store_true",
                        help="keep trying until there is a connection, and again whenever it ends")  # fmt: skip
-    where.add_argument("--trace", metavar="FILE", help="record what passes in a new file, for mqttws trace")
+    where.add_argument(
+        "--trace", metavar="FILE", help="record what passes in this file, written anew, for mqttws trace"
+    )
     who = parser.add_argument_group("session")
     who.add_argument("-V", "--protocol-version", type=protocol_version, default=ProtocolVersion.V5, metavar="{5,3.1.1}",
                      help="MQTT version (default: 5)")  # fmt: skip

@@ -69,12 +69,15 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--tls", metavar="CAFILE",
                         help="serve wss:// with a certificate made now; write its authority to CAFILE")  # fmt: skip
     parser.add_argument("--profile", choices=PROFILES,
-                        help="webpubsub (default), or generic: a plain MQTT server, the whole standard")  # fmt: skip
+                        help="webpubsub (default), or generic: a plain MQTT server, the whole standard (our clients "
+                             "want --profile mqtt with the URL that it prints, and nothing with other paths)")  # fmt: skip
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a setting (repeatable)")
     parser.add_argument("--explain-settings", action="store_true",
                         help="print all settings: value, both profiles, where they come from; then exit")  # fmt: skip
     add_handler_arguments(parser)
-    parser.add_argument("--trace", metavar="FILE", help="record what passes in a new file, for mqttws trace")
+    parser.add_argument(
+        "--trace", metavar="FILE", help="record what passes in this file, written anew, for mqttws trace"
+    )
     parser.add_argument("--quiet", action="store_true", help="no log on standard error")
 
 
@@ -175,7 +178,9 @@ def _setting(text: str) -> tuple[str, Any]:
 def _service(config: ServeConfig) -> Service:
     try:
         return Service.of(config.profile or PROFILES[0]).changed(**config.settings)
-    except (ValueError, TypeError) as problem:
+    except TypeError as problem:
+        raise UsageError(f"{problem} (--explain-settings lists them)") from None
+    except ValueError as problem:
         raise UsageError(str(problem)) from None
 
 

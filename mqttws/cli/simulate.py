@@ -84,8 +84,10 @@ def _play_one(args: Namespace) -> int:
     else:
         try:
             schedule = Schedule.from_json(Path(args.schedule).read_text(encoding="utf-8"))
-        except (OSError, ValueError) as problem:
-            raise UsageError(f"{args.schedule}: {problem}") from None
+        except OSError as problem:
+            raise UsageError(f"cannot read {args.schedule}: {problem.strerror or problem}") from None
+        except ValueError as problem:
+            raise UsageError(f"{args.schedule} is no schedule: {problem}") from None
     result = play(schedule)
     if args.json:
         findings = [asdict(finding) for finding in result.findings]
