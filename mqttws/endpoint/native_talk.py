@@ -28,17 +28,13 @@ from mqttws.endpoint.native_frames import (
 from mqttws.endpoint.native_link import NativeEvent
 from mqttws.endpoint.native_members import NativeMember, NativeVisitor
 from mqttws.endpoint.upstream import EventAnswer, UserEvent
-from mqttws.endpoint.visit import Visit
+from mqttws.endpoint.visit import Visit, is_crowd
 from mqttws.session import Closed
 from mqttws.vocabulary import QoS
 from mqttws.webpubsub import check_group
 from mqttws.webpubsub.server_topics import RESERVED, event_topic
 
 __all__ = ["NativeTalk"]
-
-#: So many frames, or bytes in them, may wait for the answer to an event before no more is read.
-_WAITING: Final = 100
-_WAITING_BYTES: Final = 1_048_576
 
 #: What a frame of a simple WebSocket client is called as an event (documented).
 _SIMPLE_EVENT: Final = "message"
@@ -72,7 +68,7 @@ class NativeTalk:
             else:
                 self._receive(event, now)
         waiting = self._waiting
-        if waiting and (len(waiting) >= _WAITING or sum(map(len, waiting)) >= _WAITING_BYTES):
+        if waiting and is_crowd([len(frame) for frame in waiting]):
             self.visit.pump.pause()
         self.visit.endpoint.flush(self.hub)
         self.visit.pump.flush()

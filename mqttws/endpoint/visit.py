@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
 import trio
 
+from mqttws.codec import Publish
 from mqttws.endpoint.handshake import Refusal
 from mqttws.endpoint.hub import Hub
 from mqttws.endpoint.service import Service
@@ -19,13 +20,20 @@ from mqttws.transport import Pump
 if TYPE_CHECKING:
     from mqttws.endpoint.endpoint import Endpoint
 
-__all__ = ["HttpHandler", "Speaker", "Talk", "Visit", "no_http"]
+__all__ = ["HttpHandler", "Speaker", "Talk", "Visit", "is_crowd", "no_http"]
 
 #: Answers plain HTTP requests; the second argument is the address of the client, for the log.
 HttpHandler: TypeAlias = Callable[[Request, str], Awaitable[Response]]
 
-#: So many events of a connection may wait for the answer to one of its user events before no more is read from it.
+#: So many messages of a connection, or bytes in them, may wait for the answer to one of its user events before no more
+#: is read from it.
 _WAITING: Final = 100
+_WAITING_BYTES: Final = 1_048_576
+
+
+def is_crowd(sizes: Collection[int]) -> bool:
+    """Whether messages of these sizes are too many, or too large, to let more wait with them."""
+    return len(sizes) >= _WAITING or sum(sizes) >= _WAITING_BYTES
 
 
 def no_http(service: Service) -> HttpHandler:
@@ -100,7 +108,8 @@ class Visit:
         if self._place is not None:
             hub, peer = self._place
             self.endpoint.flush(hub)
-            if peer.waiting is not None and len(peer.waiting) >= _WAITING:
+            waiting = peer.waiting
+            if waiting and is_crowd([len(each.payload) if isinstance(each, Publish) else 0 for each in waiting]):
                 self.pump.pause()
 
     # -- the handshake --------------------------------------------------------------------------------------------

@@ -192,8 +192,11 @@ async def test_a_client_that_sends_all_at_once_and_leaves_is_heard_after_the_ans
     await trio.sleep(1)
 
 
+@pytest.mark.parametrize(("number", "size"), [(50, 1), (1, 65_000)])
 @trio_test
-async def test_a_connection_whose_event_waits_is_not_read_without_bound(autojump_clock: object) -> None:
+async def test_a_connection_whose_event_waits_is_not_read_without_bound(
+    number: int, size: int, autojump_clock: object
+) -> None:
     answer = trio.Event()
 
     async def when_told(event: UserEvent) -> EventAnswer:
@@ -207,13 +210,13 @@ async def test_a_connection_whose_event_waits_is_not_read_without_bound(autojump
         await ours.send_all(request(target_of(endpoint)))
         await ours.send_all(frame(encode(Connect(ProtocolVersion.V5, "busy", keep_alive=60)) + encode(Publish(ECHO))))
         for _ in range(20):
-            await ours.send_all(frame(encode(Publish("t", b"x", Q0)) * 50))
+            await ours.send_all(frame(encode(Publish("t", bytes(size), Q0)) * number))
             await trio.sleep(0.01)
         assert endpoint.connections.published == 0
         assert await has_unread(theirs)
         answer.set()
         with trio.fail_after(5):
-            while endpoint.connections.published < 1000:  # noqa: ASYNC110 - there is no event for it
+            while endpoint.connections.published < 20 * number:  # noqa: ASYNC110 - there is no event for it
                 await trio.sleep(0.01)
         await ours.aclose()
 
