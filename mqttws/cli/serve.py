@@ -69,8 +69,8 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--tls", metavar="CAFILE",
                         help="serve wss:// with a certificate made now; write its authority to CAFILE")  # fmt: skip
     parser.add_argument("--profile", choices=PROFILES,
-                        help="webpubsub (default), or generic: a plain MQTT server, the whole standard (our clients "
-                             "want --profile mqtt with the URL that it prints, and nothing with other paths)")  # fmt: skip
+                        help="webpubsub (default), or generic: a plain MQTT server, the whole standard (at the URL "
+                             "that it prints our clients want --profile mqtt, at other paths nothing)")  # fmt: skip
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a setting (repeatable)")
     parser.add_argument("--explain-settings", action="store_true",
                         help="print all settings: value, both profiles, where they come from; then exit")  # fmt: skip
