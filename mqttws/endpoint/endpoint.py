@@ -23,6 +23,7 @@ from mqttws.endpoint.upstream import Call, MemberConnected, MemberDisconnected, 
 from mqttws.endpoint.visit import HttpHandler, Speaker, Visit, no_http
 from mqttws.http import Limits
 from mqttws.link import Link, Upgrade
+from mqttws.redaction import redact
 from mqttws.session import Connection
 from mqttws.trace import Recorder
 from mqttws.transport import Pump
@@ -165,7 +166,7 @@ class Endpoint:
                 await visit.settled()
                 nursery.cancel_scope.cancel()  # nobody is left to read the answer to a plain request
         except Exception as error:  # noqa: BLE001 - a bug that one client has found must not end the others
-            self.log("ConnectionAborted", f"internal error: {error!r}", address=address)
+            self.log("ConnectionAborted", f"internal error: {redact(repr(error))}", address=address)
         finally:
             self.sockets -= 1
             if visit is not None:
@@ -272,7 +273,7 @@ class Endpoint:
             if visit is not None:
                 visit.answered(now)
         except Exception as error:  # noqa: BLE001 - a bug that one client has found must not end the others
-            self.log("ConnectionAborted", f"internal error: {error!r}", hub=hub.name)
+            self.log("ConnectionAborted", f"internal error: {redact(repr(error))}", hub=hub.name)
             if visit is not None:
                 visit.abort(now)
         self.flush(hub)

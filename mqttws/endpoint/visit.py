@@ -14,6 +14,7 @@ from mqttws.endpoint.service import Service
 from mqttws.endpoint.sessions import Peer
 from mqttws.http import Request, Response
 from mqttws.link import LinkEvent, Opened, Upgrade
+from mqttws.redaction import redact
 from mqttws.session import Closed
 from mqttws.transport import Pump
 
@@ -146,7 +147,8 @@ class Visit:
             response = await self.endpoint.http(request, self.address)
             self._send(response)
         except Exception as error:  # noqa: BLE001 - a bug that one request has found must not end the others
-            self.endpoint.log("InternalError", f"{request.method} {request.path}: {error!r}", address=self.address)
+            fault = redact(repr(error))
+            self.endpoint.log("InternalError", f"{request.method} {request.path}: {fault}", address=self.address)
             self._send(Response(500, (), b"internal error\n"))
 
     def _send(self, response: Response) -> None:

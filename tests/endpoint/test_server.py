@@ -373,7 +373,7 @@ async def test_a_bug_that_one_client_finds_ends_its_connection_only(monkeypatch:
         def buggy(peer: Any, event: Any, now: float) -> None:
             handle(peer, event, now)
             if isinstance(event, Publish) and event.topic == "bug":
-                raise ZeroDivisionError("by zero")
+                raise ZeroDivisionError("access_token=s3cret by zero")
 
         monkeypatch.setattr(hub, "handle", buggy)
         async with open_wire(endpoint, "bad") as bad:
@@ -382,6 +382,7 @@ async def test_a_bug_that_one_client_finds_ends_its_connection_only(monkeypatch:
             assert (await bad.end()).error is not None
         await hears_itself(good)
     assert any(line.startswith("ConnectionAborted: internal error: ") and "ZeroDivisionError" in line for line in lines)
+    assert not any("s3cret" in line for line in lines)
 
 
 @trio_test
