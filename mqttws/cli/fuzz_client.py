@@ -12,13 +12,12 @@ from typing import Final
 
 import trio
 
-from mqttws.cli.fuzz_live import Progress, add_live_options, command_of, finding_of, plan_of, replayed, report
+from mqttws.cli.fuzz_live import Progress, add_live_options, carry_out, command_of, finding_of, plan_of
 from mqttws.cli.fuzz_options import note
 from mqttws.cli.interrupt import interruptible
 from mqttws.cli.options import seconds, whole_number
-from mqttws.cli.outcome import CommandFailed, NotConnected, UsageError
+from mqttws.cli.outcome import CommandFailed, UsageError
 from mqttws.errors import ConnectionLost
-from mqttws.fuzz.live.beside import Trouble
 from mqttws.fuzz.live.client_run import ClientRun
 from mqttws.fuzz.live.target import NotLoopback, loopback_address
 from mqttws.fuzz.live.verdict import Findings
@@ -94,16 +93,7 @@ async def _run(args: Namespace) -> int:
     )
     async with listener, interruptible() as interrupt:
         note(f"listening: {url}")
-        with interrupt.scope():
-            try:
-                if again is not None:
-                    seen = await attack.replay(again)
-                    return replayed(args, attack.log, again, seen)
-                await attack.run()
-            except (Trouble, OSError) as trouble:
-                raise NotConnected(str(trouble)) from None
-    findings.finish()
-    return report(args, attack.summary(), findings, _lines(attack))
+        return await carry_out(args, interrupt, attack, again, lambda: _lines(attack))
 
 
 async def _listen(args: Namespace) -> tuple[trio.SocketListener, str]:

@@ -7,17 +7,21 @@ import shlex
 import sys
 import time
 from argparse import ArgumentParser, Namespace
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from mqttws.cli.fuzz_options import add_bounds, bounds_of, note
+from mqttws.cli.interrupt import Interrupt
 from mqttws.cli.options import protocol_version, seconds, whole_number
-from mqttws.cli.outcome import ExitCode, UsageError
+from mqttws.cli.outcome import CommandFailed, ExitCode, NotConnected, UsageError
+from mqttws.fuzz.live.beside import Trouble
+from mqttws.fuzz.live.client_run import ClientRun
 from mqttws.fuzz.live.plan import Plan
-from mqttws.fuzz.live.verdict import Finding, Findings, Symptom, load
+from mqttws.fuzz.live.server_run import ServerRun
+from mqttws.fuzz.live.verdict import Finding, Symptom, load
 
-__all__ = ["Progress", "add_live_options", "command_of", "finding_of", "plan_of", "replayed", "report"]
+__all__ = ["Progress", "add_live_options", "carry_out", "command_of", "finding_of", "plan_of"]
 
 #: Seconds between two lines of progress: on a terminal, where the last one is replaced, and elsewhere.
 _PROGRESS_SECONDS: Final = (0.5, 10.0)
@@ -89,12 +93,39 @@ class Progress:
             note(line, again=True)
 
 
-def report(args: Namespace, summary: dict[str, Any], findings: Findings, lines: Sequence[str]) -> ExitCode:
+async def carry_out(
+    args: Namespace,
+    interrupt: Interrupt,
+    attack: ClientRun | ServerRun,
+    again: Finding | None,
+    lines: Callable[[], Sequence[str]],
+) -> ExitCode:
+    """Run it, or try a finding ``again``, and print what came; ``lines`` are asked for when it is over.
+
+    A run that is interrupted tells what it has seen so far, a replay fails. Raises :class:`NotConnected` when no peer
+    is there to begin with.
+    """
+    with interrupt.scope():
+        try:
+            if again is not None:
+                seen = await attack.replay(again)
+                return _replayed(args, attack.log, again, seen)
+            await attack.run()
+        except (Trouble, OSError) as trouble:
+            raise NotConnected(str(trouble)) from None
+    if again is not None:
+        raise CommandFailed("interrupted before the finding was tried to its end")
+    attack.findings.finish()
+    return _report(args, attack, lines())
+
+
+def _report(args: Namespace, attack: ClientRun | ServerRun, lines: Sequence[str]) -> ExitCode:
     """Print it; findings decide the exit status."""
+    findings = attack.findings
     if sys.stderr.isatty():
         note("", again=True)
     if args.json:
-        print(json.dumps(summary))
+        print(json.dumps(attack.summary()))
     else:
         for line in lines:
             print(line)
@@ -103,7 +134,7 @@ def report(args: Namespace, summary: dict[str, Any], findings: Findings, lines: 
     return ExitCode.FAILED if len(findings) else ExitCode.WELL
 
 
-def replayed(args: Namespace, log: Sequence[str], finding: Finding, seen: Symptom | None) -> ExitCode:
+def _replayed(args: Namespace, log: Sequence[str], finding: Finding, seen: Symptom | None) -> ExitCode:
     """Print what a finding shows now."""
     if args.json:
         shown = None if seen is None else {"verdict": seen.verdict.value, "symptom": seen.text}

@@ -13,11 +13,10 @@ from typing import Final
 
 import trio
 
-from mqttws.cli.fuzz_live import Progress, add_live_options, command_of, finding_of, plan_of, replayed, report
+from mqttws.cli.fuzz_live import Progress, add_live_options, carry_out, command_of, finding_of, plan_of
 from mqttws.cli.interrupt import interruptible
 from mqttws.cli.options import add_tls_options, header, ssl_context_of, url_from, whole_number
-from mqttws.cli.outcome import NotConnected, UsageError
-from mqttws.fuzz.live.beside import Trouble
+from mqttws.cli.outcome import UsageError
 from mqttws.fuzz.live.server_run import ServerRun
 from mqttws.fuzz.live.subject import Subject
 from mqttws.fuzz.live.target import NotLoopback, Target
@@ -96,16 +95,7 @@ async def _run(args: Namespace, url: str) -> int:
         subject, replace(plan_of(args, _COUNT), every=args.every), findings, lambda so_far: progress(_so_far(so_far))
     )
     async with interruptible() as interrupt:
-        with interrupt.scope():
-            try:
-                if again is not None:
-                    seen = await attack.replay(again)
-                    return replayed(args, attack.log, again, seen)
-                await attack.run()
-            except (Trouble, OSError) as trouble:
-                raise NotConnected(str(trouble)) from None
-    findings.finish()
-    return report(args, attack.summary(), findings, _lines(attack))
+        return await carry_out(args, interrupt, attack, again, lambda: _lines(attack))
 
 
 def _so_far(attack: ServerRun) -> str:

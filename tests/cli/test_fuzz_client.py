@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,9 @@ from pathlib import Path
 import pytest
 
 from mqttws.cli import main
+from mqttws.fuzz.live.misdeeds import misdeed
+from mqttws.fuzz.live.script import Moment
+from mqttws.fuzz.live.verdict import Finding, Symptom, Verdict
 from tests.cli.peers import PATIENCE, Command
 
 
@@ -84,3 +88,17 @@ def test_what_cannot_be_done_is_said(
 ) -> None:
     assert main(["fuzz", "client", *arguments]) == code
     assert words in capsys.readouterr().err
+
+
+def test_a_replay_that_is_interrupted_says_so(tmp_path: Path) -> None:
+    symptom = Symptom(Verdict.STOPPED, "it has stopped", "x")
+    finding = Finding(symptom, "client", [misdeed(0, 0, 5, {Moment.HANDSHAKE})], 0, 0)
+    path = tmp_path / "x.json"
+    path.write_text(json.dumps(finding.to_json()), encoding="utf-8")
+    with Command("fuzz", "client", "--replay", str(path)) as command:
+        assert command.process.stderr is not None
+        assert command.process.stderr.readline().startswith("listening: ")
+        command.signal(signal.SIGINT)
+        code, output, error = command.end()
+    assert (code, output) == (1, "")
+    assert "interrupted before the finding was tried to its end" in error
