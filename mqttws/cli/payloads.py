@@ -1,10 +1,10 @@
-"""Where the payloads of ``mqttws pub`` come from: an argument, a file, standard input whole or line by line."""
+"""Where payloads to publish come from: an argument, a file, standard input whole or line by line."""
 
 from __future__ import annotations
 
 import os
 import sys
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 from collections.abc import AsyncGenerator
 from typing import Final
 
@@ -12,12 +12,25 @@ import trio
 
 from mqttws.cli.outcome import CommandFailed, UsageError
 
-__all__ = ["payloads"]
+__all__ = ["add_payload_options", "payloads"]
 
 #: Bytes in the largest Control Packet of MQTT (2.1.4); no payload can be longer.
 PAYLOAD_LIMIT: Final = 268_435_455
 
 _CHUNK: Final = 64 * 1024
+
+
+def add_payload_options(parser: ArgumentParser, *, lines: bool) -> None:
+    """Where a payload comes from, of which one has to be named; with ``lines`` there may be many."""
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("-m", "--message", metavar="TEXT", help="the payload")
+    what.add_argument("-f", "--file", metavar="FILE", help="a file is the payload")
+    what.add_argument("-s", "--stdin", action="store_true", help="all of standard input is the payload")
+    if lines:
+        what.add_argument("-l", "--lines", action="store_true", help="each line of standard input is a payload")
+    else:
+        parser.set_defaults(lines=False)
+    what.add_argument("-n", "--null-message", action="store_true", help="an empty payload")
 
 
 def payloads(args: Namespace) -> AsyncGenerator[bytes, None]:

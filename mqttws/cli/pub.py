@@ -15,7 +15,7 @@ from mqttws.cli.interrupt import Interrupt, interruptible
 from mqttws.cli.options import add_connection_options, add_will_options, properties_of, seconds, whole_number
 from mqttws.cli.outcome import CommandFailed, ExitCode, say_why
 from mqttws.cli.output import write_lines
-from mqttws.cli.payloads import payloads
+from mqttws.cli.payloads import add_payload_options, payloads
 from mqttws.cli.properties import jsonable, names_of
 from mqttws.client import Client, PublishResult, Receipt
 from mqttws.codec import Publish
@@ -46,12 +46,7 @@ Without -q the QoS is 1 on a Web PubSub hub, where a refused QoS 0 message costs
 def add_arguments(parser: ArgumentParser) -> None:
     """The options of ``mqttws pub``."""
     parser.add_argument("-t", "--topic", required=True, help="topic to publish to")
-    what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("-m", "--message", metavar="TEXT", help="the payload")
-    what.add_argument("-f", "--file", metavar="FILE", help="a file is the payload")
-    what.add_argument("-s", "--stdin", action="store_true", help="all of standard input is the payload")
-    what.add_argument("-l", "--lines", action="store_true", help="each line of standard input is a payload")
-    what.add_argument("-n", "--null-message", action="store_true", help="an empty payload")
+    add_payload_options(parser, lines=True)
     parser.add_argument("-q", "--qos", type=int, choices=(0, 1, 2), metavar="{0,1,2}", help="QoS (default: see below)")
     parser.add_argument("-r", "--retain", action="store_true", help="retain the message")
     parser.add_argument("--repeat", type=whole_number, default=1, metavar="N", help="send it N times (not with -l)")

@@ -13,7 +13,7 @@ from mqttws.cli.interrupt import interruptible
 from mqttws.cli.options import add_connection_options, add_will_options, properties_of, seconds
 from mqttws.cli.outcome import CommandFailed, ExitCode, UsageError
 from mqttws.cli.output import as_json, as_line, write_lines
-from mqttws.cli.payloads import payloads
+from mqttws.cli.payloads import add_payload_options, payloads
 from mqttws.cli.properties import names_of
 from mqttws.client import Client, Message
 from mqttws.vocabulary import PacketType, ProtocolVersion
@@ -40,12 +40,8 @@ def add_arguments(parser: ArgumentParser) -> None:
     where = parser.add_mutually_exclusive_group(required=True)
     where.add_argument("-t", "--topic", help="topic to publish the request to")
     where.add_argument("--event", metavar="NAME", help="send a user event of this name (Web PubSub)")
-    what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("-m", "--message", metavar="TEXT", help="the payload")
-    what.add_argument("-f", "--file", metavar="FILE", help="a file is the payload")
-    what.add_argument("-s", "--stdin", action="store_true", help="all of standard input is the payload")
-    what.add_argument("-n", "--null-message", action="store_true", help="an empty payload")
-    parser.set_defaults(lines=False, repeat=1)
+    add_payload_options(parser, lines=False)
+    parser.set_defaults(repeat=1)
     parser.add_argument("-q", "--qos", type=int, choices=(0, 1, 2), metavar="{0,1,2}", help="QoS of the request")
     parser.add_argument(
         "--response-topic", metavar="TOPIC", help="where the response shall go (default: a random topic)"
