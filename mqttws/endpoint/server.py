@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import socket
 import ssl
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Callable, Collection, Iterable
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
@@ -17,7 +17,7 @@ import trio
 
 from mqttws.endpoint.endpoint import Endpoint
 from mqttws.endpoint.handlers import open_handlers
-from mqttws.endpoint.handlers_config import Handlers, check_handlers
+from mqttws.endpoint.handlers_config import EVERY_HUB, Handlers, check_handlers
 from mqttws.endpoint.log import Log
 from mqttws.endpoint.native import NativeSpeaker
 from mqttws.endpoint.rest import Rest
@@ -86,7 +86,8 @@ async def open_endpoint(
         endpoint = Endpoint(where, bound, keys=keys, hubs=hubs, service=chosen, log=Log(log))
         endpoint.http = Rest(endpoint, hubs, endpoint.http)
         endpoint.speakers.append(NativeSpeaker(endpoint))
-        _announce(endpoint, keys)
+        unserved = [] if hubs is None else [hub for hub in handlers or () if hub not in (EVERY_HUB, *hubs)]
+        _announce(endpoint, keys, unserved)
         # Addresses of one name get different ports if the system may choose: only the first one can be told.
         ours = listeners if port else listeners[:1]
         async with (
@@ -184,8 +185,10 @@ def _keys(access_key: str | None, secondary_key: str | None) -> tuple[str, ...]:
     return usable
 
 
-def _announce(endpoint: Endpoint, keys: tuple[str, ...]) -> None:
-    """What the log begins with: where we are, keys that are short, choices that nobody can vouch for."""
+def _announce(endpoint: Endpoint, keys: tuple[str, ...], unserved: Iterable[str]) -> None:
+    """What the log begins with: where we are, keys that are short, event handlers of hubs that are not served, choices
+    that nobody can vouch for.
+    """
     log = endpoint.log
     imitates = "imitates what is documented of Azure Web PubSub for MQTT"
     log("EndpointStarted", endpoint.service.banner or imitates, address=endpoint.address)
@@ -193,4 +196,6 @@ def _announce(endpoint: Endpoint, keys: tuple[str, ...]) -> None:
         warning = key_warning(key)
         if warning is not None:
             log("Warning", warning, key=name)
+    for hub in unserved:
+        log("Warning", "its event handlers are never asked: the hub is not served here", hub=hub)
     log("UnprovenSettings", ", ".join(f"{setting.name}={setting.value}" for setting in unproven(endpoint.service)))

@@ -555,3 +555,15 @@ async def test_handlers_that_cannot_be_used_are_told_before_anything_is_opened()
     with pytest.raises(HandlerFault, match="no hub"):
         async with open_endpoint(handlers={"no hub": []}):
             pytest.fail("it was opened")
+
+
+@trio_test
+async def test_handlers_of_a_hub_that_is_not_served_are_warned_of() -> None:
+    handler = [EventHandler("http://127.0.0.1:1/", system_events=["connect"])]
+    for hubs, warned in ((["chat", "news"], ["caht"]), (None, [])):
+        lines: list[str] = []
+        handlers = {"caht": handler, "chat": handler, "_default": handler}
+        async with open_endpoint(hubs=hubs, handlers=handlers, log=lines.append):
+            pass
+        said = [line.partition("hub=")[2] for line in lines if "never asked" in line]
+        assert said == warned
