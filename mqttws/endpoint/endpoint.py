@@ -303,6 +303,9 @@ class Endpoint:
         for hub in tuple(self._hubs.values()):
             hub.shut_down(now)
             self.flush(hub)
+        for visit in tuple(self._visits.values()):  # those whose handshake waits for an event handler are in no hub
+            visit.pump.link.close(now)
+            visit.pump.flush()
         with trio.CancelScope(deadline=now + self.service.shutdown_timeout, shield=True):
             if self._visits:
                 self._empty = trio.Event()

@@ -425,3 +425,23 @@ async def test_an_mqtt_client_id_is_no_native_connection() -> None:
             connack = await wire.next(ConnAck)
             assert connack.reason_code == 0x85
         await native.nothing_more()
+
+
+@trio_test
+async def test_leaving_the_endpoint_refuses_who_still_waits_for_an_event_handler() -> None:
+    asked = trio.Event()
+    refused = []
+
+    async def never(request: ConnectRequest) -> Granted:
+        asked.set()
+        await trio.sleep_forever()
+
+    async def knock(endpoint: Endpoint) -> None:
+        refused.append(await refusal_of(endpoint, target_of(endpoint), JSON))
+
+    async with trio.open_nursery() as nursery, open_endpoint() as endpoint:
+        equip(endpoint, "connect").on_connect = never
+        nursery.start_soon(knock, endpoint)
+        with trio.fail_after(10):
+            await asked.wait()
+    assert [answer.status for answer in refused] == [503]
