@@ -13,8 +13,11 @@ import pytest
 import trio
 from trio.testing import trio_test
 
+from mqttws.codec import Connect, Disconnect, Publish, encode
 from mqttws.fuzz.live.beside import Trouble
 from mqttws.fuzz.live.client_run import ClientRun
+from mqttws.fuzz.live.frames import frame
+from mqttws.fuzz.live.hostile import receive_visit
 from mqttws.fuzz.live.plan import Plan
 from mqttws.fuzz.live.script import Layer, Moment, Script, Step
 from mqttws.fuzz.live.verdict import Finding, Findings, Symptom, Verdict, load
@@ -208,3 +211,21 @@ async def test_a_client_that_grows_is_found() -> None:
     (finding,) = attack.findings
     assert finding.symptom.verdict is Verdict.GREW
     assert attack.summary()["memory_bytes"] == [0, 19 << 20]
+
+
+@trio_test
+async def test_what_stands_behind_a_request_is_taken_whole() -> None:
+    head = b"GET /mqtt HTTP/1.1\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n\r\n"
+    packets = encode(Connect(client_id="c")) + encode(Publish("a", bytes(65_536))) + encode(Disconnect())
+    ours, theirs = trio.testing.memory_stream_pair()
+    with trio.fail_after(DEADLINE):
+        async with trio.open_nursery() as nursery:
+
+            async def client() -> None:
+                await theirs.send_all(head[:-2])
+                await trio.testing.wait_all_tasks_blocked()
+                await theirs.send_all(head[-2:] + frame(packets))
+
+            nursery.start_soon(client)
+            visit = await receive_visit(ours, None, patience=20.0, idle=IDLE)
+    assert (visit.nonsense, visit.closed) == ("", "DISCONNECT 0x00")

@@ -24,7 +24,7 @@ __all__ = ["Trace", "cut", "pieces_of", "play", "send_pieces", "sent_by"]
 
 #: Seconds in which a Server that owes us nothing may show what it thinks.
 QUIET: Final = 0.03
-#: Bytes of an HTTP answer that are looked at.
+#: Bytes of an HTTP answer, behind which no more of it is kept.
 _LARGEST_HEAD: Final = 65_536
 #: Lines of a trace that are kept.
 _LONGEST_LOG: Final = 200
@@ -130,8 +130,9 @@ class _Player:
 
     def _take_head(self, data: bytes) -> bytes:
         """The status of the answer, and what stands behind its head."""
-        self._head += data
-        head, end, rest = bytes(self._head[:_LARGEST_HEAD]).partition(b"\r\n\r\n")
+        if len(self._head) < _LARGEST_HEAD:
+            self._head += data
+        head, end, rest = bytes(self._head).partition(b"\r\n\r\n")
         if not end:
             return b""
         status = head[9:12]

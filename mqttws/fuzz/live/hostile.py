@@ -49,6 +49,7 @@ __all__ = ["IDLE", "Visit", "receive_visit"]
 IDLE: Final = 0.3
 #: Seconds in which a Client that owes nothing may show what it thinks.
 _QUIET: Final = 0.05
+#: Bytes of a request, behind which no more of it is kept.
 _LARGEST_HEAD: Final = 65_536
 _LONGEST_LOG: Final = 200
 _GUID: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
@@ -156,8 +157,9 @@ class _Host:
 
     async def _take(self, data: bytes) -> None:
         if not self._accept:
-            self._head += data
-            head, end, data = bytes(self._head[:_LARGEST_HEAD]).partition(b"\r\n\r\n")
+            if len(self._head) < _LARGEST_HEAD:
+                self._head += data
+            head, end, data = bytes(self._head).partition(b"\r\n\r\n")
             if not end:
                 return
             self._accept = _accept_for(head)
