@@ -162,8 +162,12 @@ class Lifecycle:
             self._log(peer, "Warning", line)
         session = ClientSession(accepted.client_id, user_id, grants, self._service, router.counters)
         router.add(session)
-        groups = dict.fromkeys((*admission.groups, *granted.groups))
-        for group in tuple(groups)[: self._service.subscription_limit]:
+        groups = tuple(dict.fromkeys((*admission.groups, *granted.groups)))
+        limit = self._service.subscription_limit
+        if len(groups) > limit:
+            text = f"{len(groups) - limit} groups ignored: a session has at most {limit} subscriptions"
+            self._log(peer, "Warning", text)
+        for group in groups[:limit]:
             fault = self._service.topic_fault(group)
             if fault is not None:  # of an event handler: a token with such a group has not opened the door
                 self._log(peer, "Warning", f"group ignored: {fault}")

@@ -154,8 +154,11 @@ class NativeSpeaker:
         for group in dict.fromkeys((*visitor.admission.groups, *granted.groups)):
             try:
                 hub.add_to_group(member, group)
-            except (ValueError, OverflowError) as problem:
+            except ValueError as problem:
                 self._warn(talk, (f"group ignored: {problem}",))
+            except OverflowError as full:
+                self._warn(talk, (f"the other groups are ignored: {full}",))
+                break
         self._log(talk, "ConnectionStarted", user_id=user_id, subprotocol=visitor.subprotocol)
 
     def _greet(self, talk: NativeTalk, member: NativeMember, now: float) -> None:

@@ -445,3 +445,17 @@ async def test_leaving_the_endpoint_refuses_who_still_waits_for_an_event_handler
         with trio.fail_after(10):
             await asked.wait()
     assert [answer.status for answer in refused] == [503]
+
+
+@trio_test
+async def test_groups_beyond_the_limit_are_ignored_with_one_warning_whatever_the_client_speaks() -> None:
+    lines: list[str] = []
+    groups = [f"g{number}" for number in range(9)]
+    async with open_endpoint(subscription_limit=2, log=lines.append) as endpoint:
+        async with open_native(endpoint, JSON, groups=groups) as native:
+            assert (await native.next())["event"] == "connected"
+        async with open_wire(endpoint, target=mqtt_target_of(endpoint, groups=groups)) as wire:
+            await connected(wire)
+        warnings = [line for line in lines if "ignored" in line]
+        assert ["a session has at most 2 subscriptions" in line for line in warnings] == [True, True]
+        assert "7 groups ignored" in warnings[1]
