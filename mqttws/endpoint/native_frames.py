@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from json import JSONDecoder
 from typing import Any, Final, NoReturn, TypeAlias
 
+from mqttws.webpubsub.limits import MESSAGE_LIFETIME_MAXIMUM
 from mqttws.webpubsub.server_topics import event_name_fault
 
 __all__ = [
@@ -31,8 +32,6 @@ __all__ = [
 
 #: Ids are unsigned numbers of 64 bits (documented).
 _IDS: Final = 1 << 64
-#: The longest that a message may wait, in seconds, as in REST.
-_LONGEST_LIFETIME: Final = 300
 
 #: §5.3 of the facts, documented: content types of MQTT 5 by data types. Anything else is binary (inferred).
 CONTENT_TYPES: Final = {
@@ -197,8 +196,8 @@ def _read_send(members: _Members) -> SendToGroup:
     lifetime = None
     if _value(members, "ttlSeconds") is not None:
         lifetime = _id(members, "ttlSeconds")
-        if lifetime > _LONGEST_LIFETIME:
-            raise BadFrame(f"'ttlSeconds' is at most {_LONGEST_LIFETIME}")
+        if lifetime > MESSAGE_LIFETIME_MAXIMUM:
+            raise BadFrame(f"'ttlSeconds' is at most {MESSAGE_LIFETIME_MAXIMUM}")
     payload, content_type = _content(members)
     group = _name(members, "group")
     return SendToGroup(group, payload, content_type, _ack_id(members), bool(no_echo), lifetime or None)

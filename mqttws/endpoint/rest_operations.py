@@ -16,15 +16,14 @@ from mqttws.endpoint.members import Member
 from mqttws.endpoint.messages import Message
 from mqttws.endpoint.rest_call import ApiError, Call, answer, filter_of, invalid
 from mqttws.http import Response
-from mqttws.webpubsub import MQTT_PATH, check_group, make_token
+from mqttws.webpubsub import MQTT_PATH, check_group, limits, make_token
 
 __all__ = ["OPERATIONS", "Operation"]
 
 Operation: TypeAlias = Callable[[Call], Response]
 
-#: The documented bounds: pages of a list, seconds that a message may wait, minutes that a token lives.
+#: The documented bounds: pages of a list, minutes that a token lives.
 _LARGEST_PAGE: Final = 200
-_LONGEST_LIFETIME: Final = 300
 _MOST_MINUTES: Final = 366 * 24 * 60
 _ENDLESS: Final = 2_147_483_647
 
@@ -61,7 +60,7 @@ def _generate_token(call: Call) -> Response:
 
 def _message(call: Call, **options: Any) -> Message:
     payload, content_type = call.content()
-    lifetime = call.params.number("messageTtlSeconds", 0, _LONGEST_LIFETIME)
+    lifetime = call.params.number("messageTtlSeconds", 0, limits.MESSAGE_LIFETIME_MAXIMUM)
     # 0 is the default and means the service's own limit, not a message that is dead at once (inferred).
     return Message.from_server(payload, call.now, content_type=content_type, lifetime=lifetime or None, **options)
 

@@ -13,6 +13,7 @@ __all__ = [
     "CLIENT_ID_LENGTH",
     "KEEP_ALIVE_MAXIMUM",
     "MAXIMUM_PACKET_SIZE",
+    "MESSAGE_LIFETIME_MAXIMUM",
     "SESSION_EXPIRY_MAXIMUM",
     "TOPIC_LENGTH",
     "WILL_PAYLOAD_LIMIT",
@@ -33,6 +34,8 @@ WILL_PAYLOAD_LIMIT: Final = 2_000
 SESSION_EXPIRY_MAXIMUM: Final = 30
 #: "Service internals": one WebSocket message.
 MAXIMUM_PACKET_SIZE: Final = 1_048_576
+#: REST, ``messageTtlSeconds``: how long a message may wait for a client.
+MESSAGE_LIFETIME_MAXIMUM: Final = 300
 
 _MIME_TYPE: Final = re.compile(r"[\w!#$&^.+-]{1,127}/[\w!#$&^.+-]{1,127}(?:\s*;.*)?", re.ASCII | re.DOTALL)
 
