@@ -91,5 +91,5 @@ def read_finding(path: Path) -> Finding:
             original=None if original is None else bytes.fromhex(original),
             **members,
         )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise ValueError(f"{path} holds no finding: {error}") from None

@@ -121,7 +121,7 @@ class Schedule:
                 Restart(**{**each, "ending": Ending(each["ending"])}) for each in members.get("restarts", ())
             )
             return cls(**members)
-        except (TypeError, KeyError, AttributeError) as error:
+        except (TypeError, KeyError, AttributeError, RecursionError) as error:
             raise ValueError(f"no schedule: {error}") from None
 
 

@@ -75,7 +75,7 @@ def read_trace(lines: Iterable[str]) -> list[TracedConnection]:
             raise fault
         try:
             reader.take(json.loads(line))
-        except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
             said = str(error) if isinstance(error, BadTrace) else "it is not a line of a trace"
             fault = BadTrace(f"line {number}: {said}")
     if not reader.started:

@@ -41,7 +41,15 @@ def test_names_are_safe_for_any_file_system() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", "{}", '{"format": "other"}', '{"format": "mqttws-finding-1", "hex": "zz", "codes": []}']
+    "text",
+    [
+        "",
+        "[]",
+        pytest.param("[" * 100_000, id="too deep"),
+        "{}",
+        '{"format": "other"}',
+        '{"format": "mqttws-finding-1", "hex": "zz", "codes": []}',
+    ],
 )
 def test_anything_else_is_no_finding(text: str, tmp_path: Path) -> None:
     path = tmp_path / "x.json"

@@ -29,6 +29,7 @@ def test_what_is_left_out_is_as_usual() -> None:
         '{"seed": 1, "messages": [{"at": 1}]}',
         '{"seed": 1, "wires": {"publisher": [{"faults": [{"kind": "fire", "direction": "up", "at": 1}]}]}}',
         '{"seed": 1, "restarts": [{}]}',
+        pytest.param("[" * 100_000, id="too deep"),
     ],
 )
 def test_anything_else_is_no_schedule(text: str) -> None:

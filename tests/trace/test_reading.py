@@ -53,6 +53,7 @@ def test_traces_may_be_joined_and_have_lines_of_unknown_kinds() -> None:
     [
         ([], "there is no trace"),
         (["hello", "again"], "line 1: it is not a line of a trace"),
+        pytest.param(["[" * 100_000, "again"], "line 1: it is not a line of a trace", id="too deep"),
         (lines({"format": "mqttws-fuzz/1"}), "line 1: the format is 'mqttws-fuzz/1', not mqttws-trace/1"),
         (lines(OPEN, CHUNK), "line 1: a trace begins with its format"),
         (lines(HEADER, CHUNK, CHUNK), "line 2: connection 1 has not been opened"),

@@ -153,7 +153,11 @@ def load(path: Path) -> Finding:
         data = file.read(_LARGEST_FILE + 1)
     if len(data) > _LARGEST_FILE:
         raise ValueError("this file is too large for a finding")
-    return Finding.from_json(json.loads(data))
+    try:
+        members = json.loads(data)
+    except RecursionError as error:
+        raise ValueError(f"this is no finding: {error}") from None
+    return Finding.from_json(members)
 
 
 class Findings:
