@@ -61,15 +61,20 @@ class Kind(Enum):
 
 Evaluate: TypeAlias = Callable[[Filterable], Any]
 
+#: Stands for the value of a part that depends on the connection.
+_ASKED: Final = object()
+
 
 @dataclass(frozen=True, slots=True)
 class _Part:
     kind: Kind
     evaluate: Evaluate
+    #: What it is for every connection, if it is the same for all: a list of thousands is looked up, not walked through.
+    value: Any = _ASKED
 
 
 def _constant(kind: Kind, value: object) -> _Part:
-    return _Part(kind, lambda _: value)
+    return _Part(kind, lambda _: value, value)
 
 
 _NAMES: Final[dict[str, _Part]] = {
@@ -239,9 +244,19 @@ class _Parser:
             self._next()
             items.append(self._or())
         self._leave()
+        asked = []
         for item in items:
             self._check_alike(left, item)
-        return _Part(Kind.BOOLEAN, lambda it: left.evaluate(it) in [item.evaluate(it) for item in items])
+            if item.value is _ASKED:
+                self._count()
+                asked.append(item.evaluate)
+        values = frozenset(item.value for item in items if item.value is not _ASKED)
+
+        def evaluate(connection: Filterable) -> bool:
+            value = left.evaluate(connection)
+            return value in values or any(value == each(connection) for each in asked)
+
+        return _Part(Kind.BOOLEAN, evaluate)
 
     def _not(self) -> _Part:
         if not self._is("not"):

@@ -130,9 +130,17 @@ def test_a_filter_has_bounds() -> None:
         ("not " * (MOST_CLAUSES + 1) + "true", "at most 100 operators"),
         (f"({deep})", "within each other 50 times"),
         (f"userId eq '{'x' * LONGEST}'", "at most 16,384 characters"),
+        (f"userId in ({', '.join(['connectionId'] * MOST_CLAUSES)})", "at most 100 operators"),
     ]:
         with pytest.raises(FilterError, match=complaint):
             parse_filter(text)
+
+
+def test_a_list_of_constants_is_looked_up() -> None:
+    names = ", ".join(f"'u{number}'" for number in range(1_500))
+    passes = parse_filter(f"userId in ({names}, connectionId, tolower('U-X'))")
+    for user, connection, is_in in [("u1499", "c", True), ("c", "c", True), ("u-x", "c", True), ("u1500", "c", False)]:
+        assert passes(Connection(connection, user)) is is_in
 
 
 @given(st.text(alphabet="()', 'aeginorstudIlqt019'", max_size=40))
