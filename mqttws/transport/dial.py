@@ -38,8 +38,8 @@ async def _connect(host: str, port: int) -> trio.SocketStream:
         return await trio.open_tcp_stream(host, port)
     except gaierror as error:
         raise HostNotFound(f"cannot find the host {host}: {error.strerror}") from error
-    except UnicodeError as error:  # a label that is empty or too long for IDNA
-        raise HostNotFound(f"cannot find the host {host}: {error}") from error
+    except UnicodeError as error:
+        raise _no_name(host, error) from error
     except OSError as error:
         raise DialFailed(f"cannot connect to {authority(host, port)}: {_reason(error)}") from error
 
@@ -52,17 +52,19 @@ async def encrypt(
     The name is sent along (SNI). When this raises, as :func:`dial` does, the stream is closed.
     """
     context = ssl_context if ssl_context is not None else _default_context()
-    # https_compatible: Servers close without waiting for our close_notify, and Close frames tell an orderly end.
-    tls = trio.SSLStream(stream, context, server_hostname=host, https_compatible=True)
     try:
+        # https_compatible: Servers close without waiting for our close_notify, and Close frames tell an orderly end.
+        tls = trio.SSLStream(stream, context, server_hostname=host, https_compatible=True)
         await tls.do_handshake()
     except trio.BrokenResourceError as error:
         await trio.aclose_forcefully(stream)
         kind = CertificateRefused if isinstance(error.__cause__, ssl.SSLCertVerificationError) else DialFailed
         raise kind(f"no TLS connection to {authority(host, port)}: {_tls_reason(error.__cause__)}") from error
-    except BaseException:
+    except BaseException as error:
         with trio.CancelScope(shield=True):
             await trio.aclose_forcefully(stream)
+        if isinstance(error, ValueError):  # behind a proxy nobody else has looked at the name
+            raise _no_name(host, error) from error
         raise
     return tls
 
@@ -74,6 +76,11 @@ def is_loopback(host: str) -> bool:
     except ValueError:
         name = host.lower().rstrip(".")
         return name == "localhost" or name.endswith(".localhost")
+
+
+def _no_name(host: str, error: ValueError) -> HostNotFound:
+    """A label of the name is empty, or too long."""
+    return HostNotFound(f"cannot find the host {host}: {error}")
 
 
 def _default_context() -> ssl.SSLContext:

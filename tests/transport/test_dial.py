@@ -12,11 +12,13 @@ from typing import Any
 
 import pytest
 import trio
+import trio.testing
 import trustme
 from trio.testing import trio_test
 
 from mqttws.errors import CertificateRefused, DialFailed, HostNotFound
 from mqttws.transport import dial
+from mqttws.transport.dial import encrypt
 
 Handler = Callable[[trio.SocketStream], Awaitable[None]]
 
@@ -120,6 +122,24 @@ async def test_an_unknown_host_is_named() -> None:
 async def test_a_name_that_cannot_be_one_is_an_unknown_host() -> None:
     with pytest.raises(HostNotFound, match=r"^cannot find the host a{64}\.example: "):
         await dial("a" * 64 + ".example", 80)
+
+
+@pytest.mark.parametrize(
+    ("host", "context", "expected"),
+    [
+        (".example", None, r"^cannot find the host \.example: "),
+        ("server", ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), "client socket"),
+    ],
+    ids=["a name that none can be", "a context for servers"],
+)
+@trio_test
+async def test_where_tls_cannot_even_begin_the_stream_is_closed(
+    host: str, context: ssl.SSLContext | None, expected: str
+) -> None:
+    ours, theirs = trio.testing.memory_stream_pair()
+    with pytest.raises(HostNotFound if context is None else ssl.SSLError, match=expected):
+        await encrypt(ours, host, 443, context)
+    assert await theirs.receive_some() == b""
 
 
 @trio_test
