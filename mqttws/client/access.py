@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import base64
-import json
 import math
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
 import trio
 
 from mqttws.errors import AccessExpired, AccessFailed, MqttError
-from mqttws.webpubsub import ClientAccessUrl
+from mqttws.webpubsub import ClientAccessUrl, claimed_expiry
 
 __all__ = ["Access", "AccessSource", "Ticket", "UrlSource"]
-
-#: A token longer than this is not looked into; URLs are not that long.
-LONGEST_TOKEN: Final = 16_384
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +72,7 @@ class AccessSource:
         now = trio.current_time()
         stated = access.expires_at
         if stated is None:
-            stated = _expiry(address.token or _bearer(access.headers))
+            stated = claimed_expiry(address.token or _bearer(access.headers))
         expires = math.inf if stated is None else now + stated - time.time()
         if not self.renewable:
             expires = self._fixed_expires = min(expires, self._fixed_expires)
@@ -154,21 +149,3 @@ def _bearer(headers: Sequence[tuple[str, str]]) -> str | None:
     value = next((value for name, value in headers if name.lower() == "authorization"), "")
     scheme, _, token = value.partition(" ")
     return token.strip() if scheme.lower() == "bearer" else None
-
-
-def _expiry(token: str | None) -> float | None:
-    """When a JSON Web Token of our own says that it expires (RFC 7519, 4.1.4), None if it says nothing.
-
-    The Server checks it; here it only tells when another will be needed.
-    """
-    parts = (token or "").split(".")
-    if len(parts) != 3 or len(parts[1]) > LONGEST_TOKEN:
-        return None
-    try:
-        claims = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
-        value = claims["exp"]
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-            return None
-        return float(value)
-    except (ValueError, TypeError, LookupError, OverflowError, RecursionError):
-        return None
