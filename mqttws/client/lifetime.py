@@ -187,7 +187,6 @@ class Lifetime:
         elif not self.ended:
             if self.state is ClientState.OPEN:
                 self.watch.move(ClientState.RECONNECTING)
-            self.outgoing.disconnected()
             self.subscriptions.disconnected()
 
     def verdict(self, error: Exception) -> Verdict:

@@ -224,6 +224,7 @@ class Outgoing:
     def connected(self, connection: Connection, now: float, lost: Sequence[Publish] = ()) -> None:
         """A connection is open; ``lost`` are the messages that were under way in a Session that the Server has lost.
 
+        Whatever was under way in a Session that goes on, ends on this connection as it would have on the one before.
         Those of QoS 1 are sent again as new messages, before everything that has waited. Those of QoS 2 end in
         :class:`SessionLost` unless they are to be sent again as well.
         """
@@ -255,12 +256,6 @@ class Outgoing:
         self.lost += tuple(uncertain)
         for receipt in reversed(again):
             self._queue(receipt, first=True)
-
-    def disconnected(self) -> None:
-        """The connection has ended, another will follow: exchanges under way go on there, or end in :meth:`connected`.
-
-        Nothing is to be done: what was sent stays in the Session, what was not waits on.
-        """
 
     def delivered(self, event: Delivered, version: int) -> None:
         """An exchange has ended."""

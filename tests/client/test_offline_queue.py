@@ -44,7 +44,6 @@ class Desk:
 
     def cut(self) -> None:
         self.line.cut()
-        self.outgoing.disconnected()
 
     def answer(self, publish: Publish, reason_code: int = 0) -> None:
         self.outgoing.delivered(self.line.acknowledge(publish, reason_code), 5)
