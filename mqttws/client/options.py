@@ -1,4 +1,4 @@
-"""What :func:`~mqttws.client.client.open_client` is told, checked before anything is dialled."""
+"""What :func:`~mqttws.client.opening.open_client` is told, checked before anything is dialled."""
 
 from __future__ import annotations
 
