@@ -179,6 +179,7 @@ class Supervisor:
         None if there is none: then another attempt follows later, unless the present connection ends before.
         """
         found: Wire | None = None
+        failure: Exception | None = None
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_cancel_when_ended, wire, nursery.cancel_scope)
             try:
@@ -189,11 +190,14 @@ class Supervisor:
                     raise found.error
                 return found, ticket
             except Exception as error:  # noqa: BLE001 - the present connection is still good
-                self._put_off(error)
+                failure = error
             finally:
                 nursery.cancel_scope.cancel()
         if found is not None:
             found.close()
+        # Behind the handler: a hook that raises would be logged with this failure and its cause, the provider's words.
+        if failure is not None:
+            self._put_off(failure)
         return None
 
     def _put_off(self, error: Exception) -> None:
@@ -212,10 +216,13 @@ class Supervisor:
         life.release(wire, None)
         life.watch.tell(Disconnected(None, 0, 0.0))
         await wire.ended.wait()
+        failure: Exception | None = None
         try:
             await self._greet(successor, ticket)
         except Exception as error:  # noqa: BLE001 - the policy decides
-            await self._connect(error, patient=self._reconnects)
+            failure = error
+        if failure is not None:
+            await self._connect(failure, patient=self._reconnects)
 
 
 async def _cancel_when_ended(wire: Wire, scope: trio.CancelScope) -> None:

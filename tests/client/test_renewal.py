@@ -280,6 +280,32 @@ async def test_a_provider_that_fails_is_asked_again_later(autojump_clock: MockCl
 
 
 @trio_test
+async def test_a_hook_that_raises_does_not_bring_the_providers_words_into_the_log(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Failing(Tokens):
+        async def __call__(self) -> Access:
+            access = await super().__call__()
+            if len(self.asked) == 2:
+                raise OSError("canary")
+            return access
+
+    def hook(event: object) -> None:
+        if isinstance(event, RenewalFailed):
+            raise ZeroDivisionError
+
+    async def old(peer: Peer) -> None:
+        await peer.greet()
+        nursery.start_soon(peer.finish)
+
+    scene = Scene(old, stays)
+    async with trio.open_nursery() as nursery, scene.client(Failing(), renew_before=30, on_event=hook):
+        await trio.sleep(80)
+    assert "ZeroDivisionError" in caplog.text
+    assert "canary" not in caplog.text
+
+
+@trio_test
 async def test_without_reconnect_that_ends_the_client(autojump_clock: MockClock) -> None:
     async def old(peer: Peer) -> None:
         await peer.greet()
