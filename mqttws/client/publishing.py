@@ -77,8 +77,8 @@ class Publishing:
         """Queue a message without waiting; its receipt tells what becomes of it.
 
         Raises :class:`~mqttws.errors.QueueFull`, and queues nothing, when the send queue (QoS 0 with a connection: the
-        send buffer) is full; else as :meth:`publish`. A failure that no ``receipt.wait()`` has seen is raised when the
-        client's block is left.
+        send buffer) is full; else as :meth:`publish`. The failure of a message whose receipt nobody has waited for is
+        raised when the client's block is left.
         """
         message = self._message(topic, payload, qos, retain, properties)
         outgoing = self._life.outgoing
