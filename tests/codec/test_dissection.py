@@ -180,7 +180,7 @@ def test_a_name_that_is_none_is_told() -> None:
 
 
 def test_explain_covers_secrets_unless_told_otherwise() -> None:
-    data = encode(Connect(5, "c", username="u", password=b"open sesame"))
+    data = encode(Connect(ProtocolVersion.V5, "c", username="u", password=b"open sesame"))
     assert "sesame" not in explain(data)
     assert b"sesame".hex() not in explain(data).replace(" ", "")
     assert "sesame" in explain(data, show_secrets=True) or b"sesame".hex() in explain(data, show_secrets=True).replace(
