@@ -17,9 +17,9 @@ from mqttws.cli.fuzz_options import note
 from mqttws.cli.interrupt import interruptible
 from mqttws.cli.options import seconds, whole_number
 from mqttws.cli.outcome import CommandFailed, UsageError
+from mqttws.conformance.wire.target import NotLoopback, loopback_address
 from mqttws.errors import ConnectionLost
 from mqttws.fuzz.live.client_run import ClientRun
-from mqttws.fuzz.live.target import NotLoopback, loopback_address
 from mqttws.fuzz.live.verdict import Findings
 
 __all__ = ["EXAMPLES", "add_arguments", "run"]

@@ -17,9 +17,9 @@ from mqttws.cli.fuzz_live import Progress, add_live_options, carry_out, command_
 from mqttws.cli.interrupt import interruptible
 from mqttws.cli.options import add_tls_options, header, ssl_context_of, url_from, whole_number
 from mqttws.cli.outcome import UsageError
+from mqttws.conformance.wire.target import NotLoopback, Target
 from mqttws.fuzz.live.server_run import ServerRun
 from mqttws.fuzz.live.subject import Subject
-from mqttws.fuzz.live.target import NotLoopback, Target
 from mqttws.fuzz.live.verdict import Findings
 
 __all__ = ["EXAMPLES", "add_arguments", "run"]

@@ -14,8 +14,8 @@ from contextlib import suppress
 import trio
 
 from mqttws.codec import ConnAck, Connect, Publish, SubAck, Subscribe, Subscription, Unsubscribe
+from mqttws.conformance.wire.frames import frame
 from mqttws.errors import LocalProtocolError, RemoteProtocolError
-from mqttws.fuzz.live.frames import frame
 from mqttws.link import Link, LinkEvent
 from mqttws.session import Closed, Connection
 from mqttws.vocabulary import QOS, ProtocolVersion, Role

@@ -15,9 +15,9 @@ from typing import Any
 import trio
 
 from mqttws.codec import ConnAck, Connect, PingResp, Publish, SubAck, Subscribe, UnsubAck, Unsubscribe, encode
+from mqttws.conformance.wire.frames import frame
 from mqttws.errors import LocalProtocolError, RemoteProtocolError
 from mqttws.fuzz.live.conversation import TOPIC
-from mqttws.fuzz.live.frames import frame
 from mqttws.link import Link, LinkEvent, Upgrade
 from mqttws.session import Closed, Connection, Session
 from mqttws.topics import matches

@@ -14,9 +14,9 @@ import trio
 from trio.testing import trio_test
 
 from mqttws.codec import Connect, Disconnect, Publish, encode
+from mqttws.conformance.wire.frames import frame
 from mqttws.fuzz.live.beside import Trouble
 from mqttws.fuzz.live.client_run import ClientRun
-from mqttws.fuzz.live.frames import frame
 from mqttws.fuzz.live.hostile import receive_visit
 from mqttws.fuzz.live.plan import Plan
 from mqttws.fuzz.live.script import Layer, Moment, Script, Step

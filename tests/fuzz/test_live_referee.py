@@ -19,8 +19,8 @@ from mqttws.codec import (
     Subscription,
     encode,
 )
+from mqttws.conformance.wire.frames import close, frame
 from mqttws.fuzz.live.conversation import REQUEST
-from mqttws.fuzz.live.frames import close, frame
 from mqttws.fuzz.live.referee import ClientReferee, Demand, ServerReferee
 from mqttws.vocabulary import QOS, ProtocolVersion, ReasonCode
 

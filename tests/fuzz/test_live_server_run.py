@@ -13,6 +13,7 @@ import trio
 from trio.testing import trio_test
 
 from mqttws.codec import Connect, Publish
+from mqttws.conformance.wire.target import Target
 from mqttws.fuzz.live.attack import play
 from mqttws.fuzz.live.beside import Trouble
 from mqttws.fuzz.live.conversation import TOPIC, handshake, packet_step
@@ -22,7 +23,6 @@ from mqttws.fuzz.live.scenarios import scenario
 from mqttws.fuzz.live.script import Script, Step
 from mqttws.fuzz.live.server_run import ServerRun
 from mqttws.fuzz.live.subject import Subject
-from mqttws.fuzz.live.target import Target
 from mqttws.fuzz.live.verdict import Finding, Findings, Symptom, Verdict, load
 from mqttws.fuzz.live.watch import Growth, Watch
 from mqttws.vocabulary import QOS, PacketType

@@ -13,11 +13,11 @@ from typing import Final
 import trio
 
 from mqttws.codec import ConnAck, Framer, PingReq, encode
+from mqttws.conformance.wire.frames import BINARY, CLOSE, CONTINUATION, FrameReader, close, frame
+from mqttws.conformance.wire.target import Target
 from mqttws.errors import ConnectionLost, RemoteProtocolError
-from mqttws.fuzz.live.frames import BINARY, CLOSE, CONTINUATION, FrameReader, close, frame
 from mqttws.fuzz.live.referee import Demand, ServerReferee
 from mqttws.fuzz.live.script import END, Layer, Script, Step
-from mqttws.fuzz.live.target import Target
 from mqttws.vocabulary import Role
 
 __all__ = ["Trace", "cut", "pieces_of", "play", "send_pieces", "sent_by"]

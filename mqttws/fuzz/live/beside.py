@@ -9,8 +9,8 @@ from typing import Final
 import trio
 
 from mqttws.codec import ConnAck, Connect, Publish, SubAck, Subscribe, Subscription
+from mqttws.conformance.wire.target import Target
 from mqttws.errors import MqttError
-from mqttws.fuzz.live.target import Target
 from mqttws.link import Link
 from mqttws.session import Closed, Connection, Delivered
 from mqttws.transport import Pump

@@ -9,12 +9,12 @@ from typing import Any, Final
 
 import trio
 
+from mqttws.conformance.wire.program import Program
 from mqttws.fuzz.live.beside import Trouble
 from mqttws.fuzz.live.hostile import IDLE, Visit, receive_visit
 from mqttws.fuzz.live.minimise import Budget, minimise
 from mqttws.fuzz.live.misdeeds import misdeed
 from mqttws.fuzz.live.plan import Plan
-from mqttws.fuzz.live.program import Program
 from mqttws.fuzz.live.script import Moment, Script
 from mqttws.fuzz.live.verdict import Finding, Findings, Symptom, Verdict, judge_client
 from mqttws.fuzz.live.watch import Watch

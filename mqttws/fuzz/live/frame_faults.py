@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from mqttws.codec import RawPacket, encode
-from mqttws.fuzz.live.frames import BINARY, CLOSE, CONTINUATION, PING, TEXT, close, frame
+from mqttws.conformance.wire.frames import BINARY, CLOSE, CONTINUATION, PING, TEXT, close, frame
 from mqttws.fuzz.live.script import END, RESET, Layer, Step
 from mqttws.fuzz.sources import Source
 

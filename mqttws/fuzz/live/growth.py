@@ -7,9 +7,9 @@ from typing import Final
 
 import trio
 
+from mqttws.conformance.wire.target import Target
 from mqttws.fuzz.live.attack import play
 from mqttws.fuzz.live.script import Script
-from mqttws.fuzz.live.target import Target
 from mqttws.fuzz.live.verdict import Symptom, Verdict
 from mqttws.fuzz.live.watch import Growth, Sample, Watch
 

@@ -33,10 +33,10 @@ from mqttws.codec import (
     Unsubscribe,
     encode,
 )
+from mqttws.conformance.wire.frames import BINARY, CLOSE, CONTINUATION, PING, PONG, FrameReader, close, frame
 from mqttws.errors import RemoteProtocolError
 from mqttws.fuzz.live.answer_faults import ANSWER
 from mqttws.fuzz.live.attack import cut, pieces_of, send_pieces
-from mqttws.fuzz.live.frames import BINARY, CLOSE, CONTINUATION, PING, PONG, FrameReader, close, frame
 from mqttws.fuzz.live.referee import ClientReferee, Demand
 from mqttws.fuzz.live.script import Layer, Moment, Script, Step
 from mqttws.redaction import redact

@@ -15,8 +15,8 @@ from typing import Any, Final
 
 from mqttws.codec import ConnAck, Connect, Packet, PingReq, PubAck, Publish, PubRec, Subscribe, Unsubscribe
 from mqttws.codec.dispatch import read_header
+from mqttws.conformance.wire.frames import FrameReader
 from mqttws.errors import LocalProtocolError, MalformedPacket, RemoteProtocolError, name_of
-from mqttws.fuzz.live.frames import FrameReader
 from mqttws.session import Closed, Connection, Session
 from mqttws.session.limits import LARGEST_PACKET
 from mqttws.vocabulary import ProtocolVersion, ReasonCode, Role

@@ -8,10 +8,10 @@ from typing import Final
 
 import trio
 
+from mqttws.conformance.wire.program import Program
+from mqttws.conformance.wire.target import Target
 from mqttws.errors import MqttError
 from mqttws.fuzz.live.beside import GoodClient, Pair, Trouble
-from mqttws.fuzz.live.program import Program
-from mqttws.fuzz.live.target import Target
 from mqttws.fuzz.live.verdict import Verdict
 from mqttws.fuzz.live.watch import Watch
 

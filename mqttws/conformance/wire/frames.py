@@ -1,8 +1,8 @@
-"""WebSocket frames as a fuzzer needs them: written with any fault, read from a peer that may be wrong."""
+"""WebSocket frames as a test kit needs them: written with any fault, read from a peer that may be wrong."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from mqttws.websocket import mask
@@ -49,11 +49,13 @@ def close(code: int | None, reason: bytes = b"", *, masked: bool = True) -> byte
 
 @dataclass(slots=True)
 class Frame:
-    """One frame of the peer, unmasked."""
+    """One frame of the peer, unmasked; ``reserved`` are its three reserved bits."""
 
     opcode: int
     fin: bool
     payload: bytes
+    masked: bool = field(default=False, compare=False)
+    reserved: int = field(default=0, compare=False)
 
     @property
     def close_code(self) -> int | None:
@@ -109,6 +111,12 @@ class FrameReader:
         if len(held) < start + length:
             return None
         payload = bytes(held[start : start + length])
-        found = Frame(held[0] & 0x0F, bool(held[0] & 0x80), mask(key, payload) if key else payload)
+        found = Frame(
+            held[0] & 0x0F,
+            bool(held[0] & 0x80),
+            mask(key, payload) if key else payload,
+            masked=bool(key),
+            reserved=held[0] >> 4 & 0x07,
+        )
         del held[: start + length]
         return found

@@ -10,7 +10,7 @@ import pytest
 import trio
 from trio.testing import trio_test
 
-from mqttws.fuzz.live.program import Program
+from mqttws.conformance.wire.program import Program
 
 PATIENCE = 20.0
 
@@ -75,7 +75,7 @@ async def test_the_environment_is_handed_on() -> None:
 
 @trio_test
 async def test_a_program_that_does_not_go_is_ended_by_force(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mqttws.fuzz.live.program._STOP_SECONDS", 0.1)
+    monkeypatch.setattr("mqttws.conformance.wire.program._STOP_SECONDS", 0.1)
     deaf = "import signal, time; signal.signal(15, signal.SIG_IGN); print('deaf', flush=True); time.sleep(60)"
     async with running(deaf) as program:
         while "deaf" not in await program.last_words():  # noqa: ASYNC110 - its output comes when it comes

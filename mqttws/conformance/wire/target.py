@@ -1,4 +1,4 @@
-"""The Server that is attacked: where it is, whether that may be, and a connection to it."""
+"""The Server under test: where it is, whether that may be, and a connection to it."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ async def loopback_address(host: str, port: int) -> str:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Target:
-    """A URL as it is attacked. ``address`` is what the host was found to be when it was checked."""
+    """A URL under test. ``address`` is what the host was found to be when it was checked."""
 
     url: ClientAccessUrl
     address: str

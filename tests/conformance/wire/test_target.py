@@ -9,9 +9,9 @@ import pytest
 import trio
 from trio.testing import trio_test
 
+from mqttws.conformance.wire.target import NotLoopback, Target, loopback_address
 from mqttws.errors import ConnectionLost
 from mqttws.fuzz.live.conversation import REQUEST
-from mqttws.fuzz.live.target import NotLoopback, Target, loopback_address
 
 
 class Names(trio.abc.HostnameResolver):

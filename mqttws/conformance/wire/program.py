@@ -1,4 +1,4 @@
-"""A program under attack that we start ourselves: how it ends, and the last that it has said."""
+"""A program under test that we start ourselves: how it ends, and the last that it has said."""
 
 from __future__ import annotations
 

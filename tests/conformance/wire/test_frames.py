@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mqttws.fuzz.live.frames import BINARY, CLOSE, PING, Frame, FrameReader, close, frame
+from mqttws.conformance.wire.frames import BINARY, CLOSE, PING, Frame, FrameReader, close, frame
 from mqttws.vocabulary import Role
 from mqttws.websocket.dissection import FrameNotes, dissect_frames
 

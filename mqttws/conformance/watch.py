@@ -1,0 +1,63 @@
+"""What the bytes of a subject show by themselves, whatever a check is about: each packet and frame is judged once.
+
+A packet that breaks a rule is held against that rule, not against the check in whose way it came.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mqttws.codec import Packet
+from mqttws.vocabulary import PacketType, ProtocolVersion
+
+__all__ = ["Sighting", "Watch"]
+
+#: Sightings of one rule that are kept; one is enough to judge by.
+_KEPT = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """A rule that was broken by one packet or frame. ``rule`` is a statement of ``version`` or ``RFC 6455, 5.1``."""
+
+    version: ProtocolVersion
+    rule: str
+    message: str
+    transcript: tuple[str, ...] = ()
+
+
+class Watch:
+    """What was seen of one subject, over all connections of a run."""
+
+    def __init__(self) -> None:
+        #: How many good packets of a kind the subject has sent in a version.
+        self.packets: Counter[tuple[ProtocolVersion, PacketType]] = Counter()
+        #: Names of properties that it has sent, by the packet they were in.
+        self.properties: Counter[tuple[PacketType, str]] = Counter()
+        #: How many frames it has sent.
+        self.frames = 0
+        self._sightings: dict[tuple[ProtocolVersion, str], list[Sighting]] = {}
+
+    def packet(self, version: ProtocolVersion, packet: Packet) -> None:
+        """The subject has sent a packet that breaks no rule by itself."""
+        self.packets[version, packet.packet_type] += 1
+        for name in getattr(packet, "properties", ()):
+            self.properties[packet.packet_type, name] += 1
+
+    def fault(self, version: ProtocolVersion, rule: str, message: str, transcript: Sequence[str]) -> None:
+        """It has broken a rule."""
+        found = self._sightings.setdefault((version, rule), [])
+        if len(found) < _KEPT:
+            found.append(Sighting(version, rule, message, tuple(transcript)))
+
+    def broken(self, version: ProtocolVersion, rule: str) -> Sighting | None:
+        """The first time that it has broken this rule."""
+        found = self._sightings.get((version, rule))
+        return found[0] if found else None
+
+    @property
+    def sightings(self) -> list[Sighting]:
+        """The first of each rule."""
+        return [found[0] for found in self._sightings.values()]
