@@ -11,8 +11,9 @@ from typing import Final
 from mqttws.cli.octets import add_octet_options, octets
 from mqttws.cli.options import protocol_version
 from mqttws.cli.outcome import ExitCode, UsageError
-from mqttws.cli.sections import KINDS, add_colour_option, paint_for, print_line, rule_of, section_as_json
+from mqttws.cli.sections import KINDS, add_colour_option, paint_for, print_line, section_as_json
 from mqttws.codec import dissect
+from mqttws.conformance import rule_of
 from mqttws.notes import Section, render
 from mqttws.vocabulary import ProtocolVersion, Role
 from mqttws.websocket.dissection import FrameNotes, HeadNotes, dissect_frames

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import fields, is_dataclass
-from functools import cache
 from typing import Any, Final
 
 from mqttws.cli.properties import text_or_base64
 from mqttws.codec import PacketNotes
-from mqttws.conformance import statements
-from mqttws.errors import MqttError, name_of
-from mqttws.notes import CHARACTERS_SHOWN, Fault, Note, Paint, Section, plain, shown
+from mqttws.conformance import rule_of
+from mqttws.errors import name_of
+from mqttws.notes import Fault, Note, Paint, Section, plain
 from mqttws.vocabulary import ProtocolVersion
 from mqttws.websocket.dissection import FrameNotes, HeadNotes
 
-__all__ = ["KINDS", "add_colour_option", "gist", "paint_for", "print_line", "rule_of", "section_as_json"]
+__all__ = ["KINDS", "add_colour_option", "paint_for", "print_line", "section_as_json"]
 
 #: What each kind of section is called.
 KINDS: Final[dict[type[Section], str]] = {HeadNotes: "HTTP head", FrameNotes: "frame", PacketNotes: "packet"}
@@ -34,16 +32,6 @@ _ANSI: Final = {
     "meaning": "",
     "mark": "1;31",
 }
-
-
-@cache
-def _requirements(version: ProtocolVersion) -> dict[str, str]:
-    return {statement["id"]: statement["requirement"] for statement in statements(version)}
-
-
-def rule_of(rule: str, version: int) -> str | None:
-    """What a numbered statement asks for, paraphrased."""
-    return _requirements(ProtocolVersion(version)).get(rule) if rule.startswith("MQTT-") else None
 
 
 def section_as_json(section: Section) -> dict[str, Any]:
@@ -64,29 +52,6 @@ def section_as_json(section: Section) -> dict[str, Any]:
     if section.fault is not None:
         members["fault"] = _fault_as_json(section, section.fault)
     return members | {"fields": [_field_as_json(note) for note in section.notes]}
-
-
-def gist(thing: Any) -> str:
-    """A packet or event in one line: its kind and what is not as it is by default; nothing secret."""
-    kind = getattr(type(thing), "packet_type", None)
-    words = [type(thing).__name__ if kind is None else kind.name]
-    for item in fields(thing):
-        value = getattr(thing, item.name)
-        if item.repr and value not in (None, False, "", (), [], {}) and value != item.default:
-            words.append(f"{item.name}={_short(value)}")
-    return " ".join(words)
-
-
-def _short(value: Any) -> str:
-    if isinstance(value, bytes):
-        return f"{shown(value)} ({len(value)} bytes)" if len(value) > CHARACTERS_SHOWN // 2 else shown(value)
-    if is_dataclass(value):
-        return f"({gist(value)})"
-    if isinstance(value, list | tuple):
-        return f"[{', '.join(map(_short, value))}]"
-    if isinstance(value, dict):
-        return f"{{{', '.join(f'{name}={_short(item)}' for name, item in value.items())}}}"
-    return str(value) if isinstance(value, MqttError) else shown(value)
 
 
 def _fault_as_json(section: Section, fault: Fault) -> dict[str, Any]:

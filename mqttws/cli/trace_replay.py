@@ -13,11 +13,12 @@ from typing import Any, Final
 
 from mqttws.cli.outcome import ExitCode
 from mqttws.cli.properties import text_or_base64
-from mqttws.cli.sections import gist, print_line
+from mqttws.cli.sections import print_line
 from mqttws.cli.trace_file import add_file_options, traced
 from mqttws.errors import ProtocolError, name_of
 from mqttws.session import Closed
 from mqttws.trace.replay import Outcome, Skipped, replay_into_codec, replay_into_connection
+from mqttws.trace.showing import gist
 
 __all__ = ["EXAMPLES", "add_arguments", "run"]
 

@@ -14,7 +14,7 @@ from typing import Any, Literal, NotRequired, TypedDict
 
 from mqttws.vocabulary import ProtocolVersion
 
-__all__ = ["Statement", "Vector", "statements", "vectors"]
+__all__ = ["Statement", "Vector", "rule_of", "statements", "vectors"]
 
 
 class Statement(TypedDict):
@@ -67,6 +67,16 @@ def _load(name: str) -> Any:
 def statements(version: ProtocolVersion) -> tuple[Statement, ...]:
     """The numbered statements of one version, in the order of its appendix B."""
     return tuple(_load("mqtt5.json" if version == ProtocolVersion.V5 else "mqtt311.json"))
+
+
+@cache
+def _requirements(version: ProtocolVersion) -> dict[str, str]:
+    return {statement["id"]: statement["requirement"] for statement in statements(version)}
+
+
+def rule_of(statement: str, version: int) -> str | None:
+    """What a numbered statement asks for, in our words; None for what is no statement of that version."""
+    return _requirements(ProtocolVersion(version)).get(statement) if statement.startswith("MQTT-") else None
 
 
 @cache
