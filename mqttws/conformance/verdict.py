@@ -66,8 +66,9 @@ class Inconclusive(Outcome):
 class Result:
     """One check's verdict on one subject.
 
-    ``statements`` are numbered as in ``version`` (4 is 3.1.1). ``transcript`` are lines of a trace (:mod:`mqttws.trace`)
-    of every connection of the check, secrets covered; of a codec there is none, the ``reason`` holds the bytes.
+    ``statements`` are numbered as in ``version`` (4 is 3.1.1). ``transcript`` are lines of a trace (see
+    :mod:`mqttws.trace`) of every connection of the check, secrets covered; of a codec there is none, the ``reason``
+    holds the bytes.
     """
 
     check: str

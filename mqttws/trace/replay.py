@@ -7,8 +7,6 @@ done again is told, and the replay goes on.
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import math
 import re
 from collections.abc import Callable, Iterator
@@ -23,6 +21,7 @@ from mqttws.trace.reading import Happening, TracedConnection, Ways
 from mqttws.trace.recorder import Direction
 from mqttws.trace.units import Kind, Unit
 from mqttws.vocabulary import PacketType, Role
+from mqttws.websocket import accept_token
 
 __all__ = ["Outcome", "Skipped", "replay_into_codec", "replay_into_connection"]
 
@@ -31,7 +30,6 @@ _ACCEPT: Final = re.compile(rb"^(sec-websocket-accept:[ \t]*)(\S+)", re.IGNORECA
 #: An answer that another one follows.
 _INTERIM: Final = re.compile(rb"HTTP/1\.[0-9] 1(?!01)")
 #: Hashed with the key (RFC 6455, 1.3).
-_MAGIC: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _MQTT: Final = frozenset((Kind.PACKET, Kind.PART, Kind.UNKNOWN))
 _LARGEST: Final = 268_435_460
 
@@ -166,9 +164,9 @@ class _Replay:
 
     def _fitting(self, answer: bytes) -> bytes:
         """The Server's answer as it would be to our key, if it was right for the key of then."""
-        if _found(_ACCEPT, answer, 2) != _accept(self._asked_with):
+        if _found(_ACCEPT, answer, 2) != accept_token(self._asked_with):
             return answer
-        return _ACCEPT.sub(lambda match: match[1] + _accept(self._key), answer)
+        return _ACCEPT.sub(lambda match: match[1] + accept_token(self._key), answer)
 
     # -- the other direction ------------------------------------------------------------------------------------------
 
@@ -227,8 +225,3 @@ _DEEDS: Final[dict[PacketType, Callable[[_Replay, Any], None]]] = {
 def _found(pattern: re.Pattern[bytes], head: bytes, group: int = 1) -> bytes:
     match = pattern.search(head)
     return b"" if match is None else match[group]
-
-
-def _accept(key: bytes) -> bytes:
-    """What proves to the sender of a key that its request was understood (RFC 6455, 4.2.2)."""
-    return base64.b64encode(hashlib.sha1(key + _MAGIC, usedforsecurity=False).digest())

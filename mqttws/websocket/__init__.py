@@ -16,6 +16,7 @@ from mqttws.websocket.events import (
 )
 from mqttws.websocket.fastpath import FastFraming, mask
 from mqttws.websocket.framing import Framing
+from mqttws.websocket.handshake import accept_token
 
 __all__ = [
     "MAXIMUM_MESSAGE_SIZE",
@@ -34,5 +35,6 @@ __all__ = [
     "State",
     "Upgrade",
     "WebSocket",
+    "accept_token",
     "mask",
 ]

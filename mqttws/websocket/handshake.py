@@ -17,18 +17,24 @@ from wsproto.connection import Connection, ConnectionType
 from wsproto.events import AcceptConnection, RejectConnection, Request
 from wsproto.utilities import LocalProtocolError as WsprotoLocalError
 from wsproto.utilities import RemoteProtocolError as WsprotoRemoteError
+from wsproto.utilities import generate_accept_token
 
 from mqttws import http
 from mqttws.errors import LocalProtocolError
 from mqttws.http import BadMessage, Headers, header
 from mqttws.websocket.events import BadRequest, Opened, Refused, Upgrade
 
-__all__ = ["ClientHandshake", "ServerHandshake"]
+__all__ = ["ClientHandshake", "ServerHandshake", "accept_token"]
 
 #: Written by the handshake itself; a caller's header of this name would contradict it.
 _OUR_HEADERS: Final = frozenset(("connection", "content-length", "host", "transfer-encoding", "upgrade"))
 #: May come once only (11.3); of two, wsproto would silently take the last.
 _SINGLE: Final = ("sec-websocket-accept", "sec-websocket-key", "sec-websocket-version", "upgrade")
+
+
+def accept_token(key: bytes) -> bytes:
+    """Sec-WebSocket-Accept for a Sec-WebSocket-Key (4.2.2)."""
+    return generate_accept_token(key)
 
 
 class ClientHandshake:

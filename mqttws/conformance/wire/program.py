@@ -6,14 +6,17 @@ import os
 import re
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
-from typing import Final
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, TypeAlias
 
 import trio
 
 from mqttws.redaction import redact
 
-__all__ = ["Program"]
+__all__ = ["Hear", "Program"]
+
+#: Takes a piece of what a program has printed, and returns what of that is not for it.
+Hear: TypeAlias = Callable[[bytes], bytes]
 
 #: Bytes of output that are kept, the last ones.
 _TAIL: Final = 16_384
@@ -30,11 +33,17 @@ _ERROR_LINE: Final = re.compile(r"^[\w.]*(Error|Exception|Warning|panic|fault)\b
 
 
 class Program:
-    """One run of a command. Output and errors are read all the time, so that it never waits for us."""
+    """One run of a command. Output and errors are read all the time, so that it never waits for us.
 
-    def __init__(self, command: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
+    With ``hear`` it is spoken with: its standard output goes there, apart from its errors, and :meth:`write` reaches it.
+    """
+
+    def __init__(
+        self, command: Sequence[str], environment: Mapping[str, str] | None = None, *, hear: Hear | None = None
+    ) -> None:
         self._command = list(command)
         self._environment = os.environ | (environment or {})
+        self._hear = hear
         self._tail = bytearray()
         self._process: trio.Process
         self._quiet = trio.Event()
@@ -44,9 +53,9 @@ class Program:
         """Start it; it is stopped when the nursery is cancelled. Raises :class:`OSError`."""
         self._process = await trio.lowlevel.open_process(
             self._command,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.DEVNULL if self._hear is None else subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            stderr=subprocess.STDOUT if self._hear is None else subprocess.PIPE,
             env=self._environment,
         )
         nursery.start_soon(self._listen)
@@ -62,13 +71,24 @@ class Program:
         """How it has ended, None while it runs; negative for a signal."""
         return self._process.poll()
 
+    async def write(self, data: bytes) -> None:
+        """Give it input; waits while it takes none. Raises trio's errors for a stream whose other end is gone."""
+        assert self._process.stdin is not None
+        await self._process.stdin.send_all(data)
+
     async def _listen(self) -> None:
         assert self._process.stdout is not None
-        async with self._process.stdout as output:
-            async for chunk in output:
-                self._tail += chunk
-                del self._tail[:-_TAIL]
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._keep, self._process.stdout, self._hear)
+            if self._process.stderr is not None:
+                nursery.start_soon(self._keep, self._process.stderr, None)
         self._quiet.set()
+
+    async def _keep(self, output: trio.abc.ReceiveStream, hear: Hear | None) -> None:
+        async with output:
+            async for chunk in output:
+                self._tail += chunk if hear is None else hear(bytes(chunk))
+                del self._tail[:-_TAIL]
 
     async def _wait(self) -> None:
         try:
@@ -76,6 +96,8 @@ class Program:
         finally:
             with trio.CancelScope(shield=True):
                 await self.stop()
+                if self._process.stdin is not None:
+                    await self._process.stdin.aclose()
             self.ended.set()
 
     async def stop(self) -> None:

@@ -5,8 +5,6 @@ Without a script it stays good to the end, and sees whether the Client does its 
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -42,6 +40,7 @@ from mqttws.fuzz.live.script import Layer, Moment, Script, Step
 from mqttws.redaction import redact
 from mqttws.topics import is_shared
 from mqttws.vocabulary import QOS, ProtocolVersion, Role
+from mqttws.websocket import accept_token
 
 __all__ = ["IDLE", "Visit", "receive_visit"]
 
@@ -52,7 +51,6 @@ _QUIET: Final = 0.05
 #: Bytes of a request, behind which no more of it is kept.
 _LARGEST_HEAD: Final = 65_536
 _LONGEST_LOG: Final = 200
-_GUID: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 #: The identifier of a message by which we find out whether the Client still listens.
 _PROBE_ID: Final = 64_321
 _GOOD_ID: Final = 7
@@ -348,7 +346,7 @@ def _accept_for(head: bytes) -> bytes:
         name, _, value = line.partition(b":")
         if name.strip().lower() == b"sec-websocket-key":
             key = value.strip()
-    return base64.b64encode(hashlib.sha1(key + _GUID, usedforsecurity=False).digest())
+    return accept_token(key)
 
 
 def _welcome(connect: Connect) -> ConnAck:

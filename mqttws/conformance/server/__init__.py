@@ -1,0 +1,1 @@
+"""Servers under test: how they are reached, what they offer, and the checks that they have to pass."""
