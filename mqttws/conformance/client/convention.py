@@ -16,21 +16,21 @@ The program prints what happens on its standard output, one JSON object a line, 
     {"event": "message", "topic": "sensors/hall", "payload": "32312e35", "qos": 1, "retain": false}
     {"event": "disconnected", "reason": ""}
 
-**Tasks** are words between single spaces: the task, what it always needs, then settings as ``name=value`` (:data:`TASKS`
-and :data:`SETTINGS` list them). A number is decimal, a flag ``0`` or ``1``. Text and bytes stand as they are if they are
-printable ASCII without a space; whatever else, also nothing at all and what begins with ``hex:``, is written ``hex:`` and
-the bytes (text in UTF-8) in hexadecimal. So no word needs quotes, and every language can split a line. A setting that is
-not given is left to the Client, but ``version`` is always given, and it does not connect again by itself unless told so
-with ``reconnect=1``: the kit wants to see one connection at a time.
+**Tasks** are words between single spaces: the task, what it always needs, then settings as ``name=value``
+(:data:`TASKS` and :data:`SETTINGS` list them). A number is decimal, a flag ``0`` or ``1``. Text and bytes stand as they
+are if they are printable ASCII without a space; whatever else, also nothing at all and what begins with ``hex:``, is
+written ``hex:`` and the bytes (text in UTF-8) in hexadecimal. So no word needs quotes, and every language can split a
+line. What is not given is left to the Client; only ``version`` is always there.
 
 **Behaviour.** A program takes each task when it comes and does not wait for the one before to be completed, so that
-several messages can be under way; ``connect`` alone may be waited for. It prints an event when the thing has happened:
+several messages can be under way; ``connect`` alone may be waited for. It does not connect again by itself unless
+``reconnect=1`` says so: the kit wants to see one connection at a time. It prints an event when the thing has happened:
 ``connected`` when the CONNACK has come, whatever its code, ``published`` when the message has completed its exchange,
 ``disconnected`` when the Network Connection has ended, whoever ended it. A second ``connect`` comes after the end of
 the first connection and goes on with the same Client as far as the library can, so that what it holds of the Session
 is there (``clean_start=0``). What the library cannot do is answered with ``unsupported`` and never faked; a task
 that fails with ``error`` and the task's name. ``exit``, or the end of its input, ends the program at once, connected
-or not. All else that it prints, on either output, is its log: the kit keeps the end of that and shows it with a failure.
+or not. All else that it prints, on either output, is its log: the kit keeps the end of that and shows it with failures.
 
 This file is light and may be imported by programs in Python: see the ready ones in
 :mod:`mqttws.conformance.client.subjects`, made to be copied.

@@ -35,7 +35,8 @@ _ERROR_LINE: Final = re.compile(r"^[\w.]*(Error|Exception|Warning|panic|fault)\b
 class Program:
     """One run of a command. Output and errors are read all the time, so that it never waits for us.
 
-    With ``hear`` it is spoken with: its standard output goes there, apart from its errors, and :meth:`write` reaches it.
+    With ``hear`` it is spoken with: its standard output goes there, apart from its errors, and it reads what is
+    written with :meth:`write`.
     """
 
     def __init__(
