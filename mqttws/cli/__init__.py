@@ -29,6 +29,7 @@ COMMANDS: Final = {
     "request": "publish a request and print the response to it",
     "trace": "look at what was recorded: annotated, replayed, or as a capture for Wireshark",
     "explain": "say what any bytes are, field by field, and which rule they break",
+    "conform": "say rule by rule whether a server, a client or a codec follows MQTT",
     "fuzz": "fuzz MQTT decoders, of this package or of others",
     "simulate": "play schedules of faults between client and endpoint in memory, and look for broken promises",
     "corpus": "write seeds for fuzzers as files",

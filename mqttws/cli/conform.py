@@ -1,0 +1,31 @@
+"""Ask of a server, a client or a codec, rule by rule, whether it follows MQTT, with the bytes as evidence."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from typing import Final
+
+from mqttws.cli.subcommands import add_subcommands, run_subcommand
+
+__all__ = ["EXAMPLES", "SUBCOMMANDS", "add_arguments", "run"]
+
+EXAMPLES: Final = """\
+examples:
+  mqttws conform report mosquitto.json aedes.json --html conformance.html
+
+exit status:
+  0 no rule is broken   1 some are   2 wrong usage   3 could not connect
+"""
+
+#: What there is to do; ``mqttws.cli.conform_<name>`` holds ``EXAMPLES``, ``add_arguments(parser)`` and ``run(args)``.
+SUBCOMMANDS: Final = {
+    "report": "show what was found out, of one subject or of several side by side",
+}
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """What to do."""
+    add_subcommands(parser, "conform", SUBCOMMANDS, title="what to do")
+
+
+run = run_subcommand
