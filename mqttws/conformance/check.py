@@ -42,7 +42,8 @@ class Check:
     """One check in one version.
 
     ``needs`` are what the subject has to offer (names of the probe's capabilities), ``alone`` whether nothing else may
-    go on at that subject meanwhile. ``chapter`` is that of its first statement in its version ("3.1").
+    go on at that subject meanwhile. ``chapter`` is that of its first statement in its version ("3.1"). A ``passive``
+    one does nothing itself: it judges what the subject has sent to all others, so it comes last.
     """
 
     kind: Kind
@@ -54,6 +55,7 @@ class Check:
     needs: frozenset[str]
     alone: bool
     run: Run
+    passive: bool = False
 
     @property
     def id(self) -> str:

@@ -27,9 +27,13 @@ class Verdict(Enum):
 
 
 class Outcome(Exception):
-    """Ends a check with another verdict than passed; the text is the reason, in words."""
+    """Ends a check with another verdict than passed; the text is the reason, in words.
+
+    ``transcript`` is the evidence, if it is another one than what has passed on the check's own connections.
+    """
 
     verdict: ClassVar[Verdict]
+    transcript: tuple[str, ...] | None = None
 
 
 class Failed(Outcome):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import string
 from collections.abc import Callable
 from contextlib import suppress
@@ -26,6 +27,7 @@ from mqttws.codec import (
 from mqttws.conformance.check import Kind, checker
 from mqttws.conformance.server.subject import Account, ServerSubject
 from mqttws.conformance.verdict import Failed, Inconclusive
+from mqttws.conformance.watch import Watch
 from mqttws.conformance.wire.opening import Head, request
 from mqttws.conformance.wire.peer import Peer
 from mqttws.errors import ConnectionLost
@@ -58,13 +60,21 @@ class Connected(Peer):
 class ServerProbe:
     """One check's view of a Server, in one version of MQTT. Its connections are closed when the check is over."""
 
-    def __init__(self, subject: ServerSubject, version: ProtocolVersion) -> None:
+    def __init__(self, subject: ServerSubject, version: ProtocolVersion, *, check: str = "") -> None:
         self.subject = subject
         self.version = version
         #: Seconds that something owed may take.
         self.patience = subject.patience
         self._recorder = Recorder(last=_TRANSCRIPT)
         self._peers: list[Connected] = []
+        self._streams: list[trio.abc.Stream] = []
+        # Names repeat with the seed, whatever else goes on at the same time.
+        self._random = random.Random(f"{subject.seed}/{check}")  # noqa: S311 - no secret
+
+    @property
+    def watch(self) -> Watch:
+        """What was seen of the Server on all connections so far."""
+        return self.subject.watch
 
     @property
     def is_v5(self) -> bool:
@@ -88,7 +98,7 @@ class ServerProbe:
 
     def name(self, length: int = 12) -> str:
         """A new name of letters and digits."""
-        return "c" + "".join(self.subject.random.choices(_ALPHABET, k=length))
+        return "c" + "".join(self._random.choices(_ALPHABET, k=length))
 
     def topic(self, *levels: str) -> str:
         """A new topic, in which nothing else is published, with more levels behind it."""
@@ -104,6 +114,7 @@ class ServerProbe:
                 stream = await target.open()
         except (ConnectionLost, trio.TooSlowError) as error:
             raise Inconclusive(f"no connection: {str(error) or 'not in time'}") from None
+        self._streams.append(stream)
         return tap(stream, self._recorder, Role.CLIENT, url=str(target.url))
 
     async def handshake(
@@ -265,10 +276,18 @@ class ServerProbe:
             before.append(found)
 
     async def close(self) -> None:
-        """Say goodbye on each connection that is still open."""
-        with suppress(Exception):
-            for peer in self._peers:
-                if peer.ending is None:
-                    await peer.send_frame(b"\xe0\x00")
-        for peer in self._peers:
-            await peer.close()
+        """Say goodbye on each connection that is still open, and leave none."""
+        try:
+            async with trio.open_nursery() as nursery:
+                for peer in self._peers:
+                    nursery.start_soon(_leave, peer)
+        finally:
+            for stream in self._streams:
+                await trio.aclose_forcefully(stream)
+
+
+async def _leave(peer: Connected) -> None:
+    with suppress(Inconclusive):
+        if peer.ending is None:
+            await peer.send_frame(b"\xe0\x00")
+        await peer.close()

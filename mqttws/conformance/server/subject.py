@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -48,7 +47,3 @@ class ServerSubject:
     capabilities: dict[ProtocolVersion, frozenset[str]] = field(default_factory=dict)
     offers: dict[ProtocolVersion, Mapping[str, Any]] = field(default_factory=dict)
     watch: Watch = field(default_factory=Watch)
-    random: random.Random = field(init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        self.random = random.Random(self.seed)  # noqa: S311 - names that repeat with the seed

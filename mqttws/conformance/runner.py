@@ -1,0 +1,216 @@
+"""Running checks: which of them, how many at a time, and what becomes of each."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any, Final, Protocol, TypeAlias
+
+import trio
+
+from mqttws.conformance.chapters import version_name
+from mqttws.conformance.check import Check
+from mqttws.conformance.verdict import NotApplicable, Outcome, Result, Verdict
+
+__all__ = ["Plan", "Probe", "ProbeFactory", "Progress", "failed_in", "faults", "run_checks", "select"]
+
+#: How the reason begins where a check has raised what no check may raise.
+_FAULT: Final = "the check itself is wrong: "
+#: Which one counts if a check has raised several at once.
+_WEIGHT: Final = (
+    Verdict.FAILED,
+    Verdict.INCONCLUSIVE,
+    Verdict.NOT_STRICT,
+    Verdict.NOT_APPLICABLE,
+    Verdict.NOT_TESTED,
+)
+#: Verdicts whose evidence is kept in any case.
+_TELLING: Final = frozenset((Verdict.FAILED, Verdict.INCONCLUSIVE, Verdict.NOT_STRICT))
+
+
+class Probe(Protocol):
+    """What the runner needs to know of a probe."""
+
+    @property
+    def capabilities(self) -> frozenset[str]:
+        """What the subject offers."""
+
+    @property
+    def transcript(self) -> tuple[str, ...]:
+        """What has passed so far."""
+
+
+#: Makes the probe of one check, closed when the block is left. It may raise an :class:`Outcome` in its place.
+ProbeFactory: TypeAlias = Callable[[Check], AbstractAsyncContextManager[Any]]
+#: Told after each check: its result, how many are done, and how many there are.
+Progress: TypeAlias = Callable[[Result, int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How to run.
+
+    ``at_once`` checks go on side by side, ``check_seconds`` are for one, ``seconds`` for all of them. A ``seed`` other
+    than 0 changes their order. ``keep_all`` keeps the transcripts of checks that have passed, too.
+    """
+
+    at_once: int = 8
+    check_seconds: float = 30.0
+    seconds: float = 180.0
+    seed: int = 0
+    keep_all: bool = False
+
+
+def select(
+    checks: Iterable[Check], only: Sequence[str] = (), *, failed: Collection[str] | None = None
+) -> Iterator[Check]:
+    """The checks that any of the patterns fits; all, if there is none. ``failed`` are ids, of which it has to be one.
+
+    A pattern stands for an id (``server/5.0/second_*``), its name, a statement, a chapter, a version, or one of the
+    latter behind a version (``5.0/MQTT-3.3.1-4``, ``3.1.1/3.8``).
+    """
+    for check in checks:
+        if failed is not None and check.id not in failed:
+            continue
+        version = version_name(check.version)
+        parts = (check.name, check.chapter, *check.statements)
+        words = (check.id, version, *parts, *(f"{version}/{part}" for part in parts))
+        if not only or any(fnmatchcase(word, pattern) for word in words for pattern in only):
+            yield check
+
+
+def failed_in(results: Iterable[Result]) -> set[str]:
+    """Ids of the checks that an earlier run has not settled: failed, inconclusive."""
+    return {result.check for result in results if result.verdict in (Verdict.FAILED, Verdict.INCONCLUSIVE)}
+
+
+def faults(results: Iterable[Result]) -> list[Result]:
+    """The results of checks that are wrong themselves; they say nothing about the subject."""
+    return [result for result in results if result.reason.startswith(_FAULT)]
+
+
+async def run_checks(
+    checks: Sequence[Check], factory: ProbeFactory, plan: Plan | None = None, progress: Progress | None = None
+) -> list[Result]:
+    """Run checks, and give their results in the same order.
+
+    First those that may go on side by side, then those that want to be alone, then the passive ones, which judge what
+    the others have seen. What the time does not reach is not tested.
+    """
+    run = _Run(factory, plan or Plan(), progress, len(checks))
+    with trio.move_on_after(run.plan.seconds):
+        order = list(checks)
+        if run.plan.seed:
+            random.Random(run.plan.seed).shuffle(order)  # noqa: S311 - an order that repeats with the seed
+        await run.side_by_side([check for check in order if not check.alone and not check.passive])
+        for check in order:
+            if check.alone and not check.passive:
+                await run.one(check)
+        for check in order:
+            if check.passive:
+                await run.one(check)
+    for check in checks:
+        if check.id not in run.results:
+            run.note(check, Verdict.NOT_TESTED, f"the run was over after {run.plan.seconds:g} s")
+    return [run.results[check.id] for check in checks]
+
+
+class _Run:
+    def __init__(self, factory: ProbeFactory, plan: Plan, progress: Progress | None, total: int) -> None:
+        self.plan = plan
+        self.results: dict[str, Result] = {}
+        self._factory = factory
+        self._progress = progress
+        self._total = total
+
+    async def side_by_side(self, checks: Sequence[Check]) -> None:
+        """Run them, so many at a time, begun in their order."""
+        waiting = iter(checks)
+
+        async def work() -> None:
+            for check in waiting:  # shared: each worker takes the next one
+                await self.one(check)
+
+        async with trio.open_nursery() as nursery:
+            for _ in range(min(self.plan.at_once, len(checks))):
+                nursery.start_soon(work)
+
+    async def one(self, check: Check) -> None:
+        """Run one check, whatever becomes of it."""
+        began = trio.current_time()
+        verdict, reason, transcript = await self._carry_out(check)
+        self.note(check, verdict, reason, transcript, trio.current_time() - began)
+
+    def note(
+        self, check: Check, verdict: Verdict, reason: str, transcript: tuple[str, ...] = (), seconds: float = 0.0
+    ) -> None:
+        """Keep a result, and tell of it."""
+        kept = transcript if self.plan.keep_all or verdict in _TELLING else ()
+        result = Result(
+            check.id,
+            int(check.version),
+            check.statements,
+            check.chapter,
+            check.title,
+            verdict,
+            reason,
+            kept,
+            seconds,
+        )
+        self.results[check.id] = result
+        if self._progress is not None:
+            self._progress(result, len(self.results), self._total)
+
+    async def _carry_out(self, check: Check) -> tuple[Verdict, str, tuple[str, ...]]:
+        """Verdict, reason and evidence."""
+        probe: Probe | None = None
+        problem: Exception | None = None
+        with trio.move_on_after(self.plan.check_seconds) as scope:
+            try:
+                async with self._factory(check) as probe:
+                    _require(check, probe)
+                    await check.run(probe)
+            except Exception as error:  # noqa: BLE001 - whatever it is, it says something about check or subject
+                problem = error
+        seen = () if probe is None else probe.transcript
+        if problem is not None:
+            return _judge(problem, seen)
+        if scope.cancelled_caught:
+            return Verdict.INCONCLUSIVE, f"it was not over after {self.plan.check_seconds:g} s", seen
+        return Verdict.PASSED, "", seen
+
+
+def _require(check: Check, probe: Probe) -> None:
+    """What a check needs has to be there."""
+    missing = sorted(check.needs - probe.capabilities)
+    if missing:
+        raise NotApplicable(f"it needs what the subject does not offer: {', '.join(missing)}")
+
+
+def _judge(problem: Exception, seen: tuple[str, ...]) -> tuple[Verdict, str, tuple[str, ...]]:
+    leaves = list(_leaves(problem))
+    outcomes = [leaf for leaf in leaves if isinstance(leaf, Outcome)]
+    if len(outcomes) < len(leaves):
+        other = next(leaf for leaf in leaves if not isinstance(leaf, Outcome))
+        return Verdict.INCONCLUSIVE, f"{_FAULT}{type(other).__name__}: {other}{_place(other)}", seen
+    outcome = min(outcomes, key=lambda one: _WEIGHT.index(one.verdict))
+    return outcome.verdict, str(outcome), seen if outcome.transcript is None else outcome.transcript
+
+
+def _place(error: BaseException) -> str:
+    """Where it was raised: the innermost place."""
+    at = error.__traceback__
+    while at is not None and at.tb_next is not None:
+        at = at.tb_next
+    return "" if at is None else f" (line {at.tb_lineno} of {at.tb_frame.f_code.co_name})"
+
+
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        for inner in error.exceptions:
+            yield from _leaves(inner)
+    else:
+        yield error
