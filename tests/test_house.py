@@ -57,6 +57,8 @@ THIRD_PARTY: dict[str, set[str]] = {
     "jwt": {"webpubsub"},
     "trio": {"transport", "client", "endpoint", "simulation", "conformance", "fuzz", "pytest_plugin", "cli"},
     "hypothesis": {"fuzz"},
+    "paho": {"conformance"},  # programs of their own, which nothing imports: other people's clients as subjects
+    "aiomqtt": {"conformance"},
     "pytest": {"pytest_plugin"},
     "rich": {"cli"},
     "trustme": {"cli", "pytest_plugin"},

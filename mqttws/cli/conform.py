@@ -19,6 +19,7 @@ exit status:
 
 #: What there is to do; ``mqttws.cli.conform_<name>`` holds ``EXAMPLES``, ``add_arguments(parser)`` and ``run(args)``.
 SUBCOMMANDS: Final = {
+    "subject": "be a client under test: this package's own, led line by line",
     "report": "show what was found out, of one subject or of several side by side",
 }
 

@@ -28,7 +28,8 @@ several messages can be under way; ``connect`` alone may be waited for. It does 
 ``connected`` when the CONNACK has come, whatever its code, ``published`` when the message has completed its exchange,
 ``disconnected`` when the Network Connection has ended, whoever ended it. A second ``connect`` comes after the end of
 the first connection and goes on with the same Client as far as the library can, so that what it holds of the Session
-is there (``clean_start=0``). What the library cannot do is answered with ``unsupported`` and never faked; a task
+is there. Where a Session is to go on, already the first ``connect`` has ``clean_start=0``, for there are libraries that
+cannot change it later. What the library cannot do is answered with ``unsupported`` and never faked; a task
 that fails with ``error`` and the task's name. ``exit``, or the end of its input, ends the program at once, connected
 or not. All else that it prints, on either output, is its log: the kit keeps the end of that and shows it with failures.
 
@@ -183,7 +184,10 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Connected(Event):
-    """CONNACK has come; ``reason_code`` is its code (3.1.1: return code), None in ``session_present``: not told."""
+    """CONNACK has come. A ``reason_code`` but 0 says why it refused, as the library numbers it.
+
+    ``session_present`` is None where the library does not tell.
+    """
 
     name = "connected"
     answers = "connect"
@@ -202,7 +206,7 @@ class Subscribed(Event):
 
 @dataclass(frozen=True, slots=True)
 class Unsubscribed(Event):
-    """UNSUBACK has come; 3.1.1 has no codes."""
+    """The Client counts it as done, as a rule when UNSUBACK has come; 3.1.1 has no codes."""
 
     name = "unsubscribed"
     answers = "unsubscribe"
