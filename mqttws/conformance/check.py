@@ -7,10 +7,13 @@ in its own way::
     @server_check(v5="MQTT-3.1.0-2", v311="MQTT-3.1.0-2")
     async def second_connect(probe: ServerProbe) -> None:
         "A second CONNECT on a connection ends it."
+
+Rules without a number are named by where they stand: ``RFC 6455, 5.1``, ``MQTT 5.0, 4.13.1``.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import Enum
@@ -65,6 +68,8 @@ class Check:
 
 _REGISTRY: Final[dict[Kind, dict[str, Check]]] = {kind: {} for kind in Kind}
 _NUMBERS: Final[dict[ProtocolVersion, dict[str, str]]] = {}
+#: A rule without a number, by document and section.
+_SECTION: Final = re.compile(r"(RFC 6455|MQTT 5\.0|MQTT 3\.1\.1), (\d+(?:\.\d+)*)")
 
 
 def numbered(version: ProtocolVersion) -> dict[str, str]:
@@ -119,9 +124,15 @@ def _tuple(said: str | tuple[str, ...]) -> tuple[str, ...]:
 def _chapter(name: str, version: ProtocolVersion, ids: tuple[str, ...]) -> str:
     known = numbered(version)
     for one in ids:
-        if one not in known:
+        if one not in known and not _SECTION.fullmatch(one):
             raise ValueError(f"the check {name} names {one}, which version {version:d} does not have")
-    return known[ids[0]]
+    return known.get(ids[0]) or _chapter_of(ids[0])
+
+
+def _chapter_of(rule: str) -> str:
+    """The chapter of a rule without a number; WebSocket has one of its own, 6."""
+    document, _, section = rule.partition(", ")
+    return "6" if document == "RFC 6455" else ".".join(section.split(".")[:2])
 
 
 def checks(kind: Kind) -> list[Check]:
