@@ -88,6 +88,8 @@ class _Subject:
         self._nursery = nursery
         self._client: Client | None = None
         self._stores: dict[object, MemoryStore] = {}
+        self._connection = trio.Lock()
+        self._tried = trio.Event()
         self._leave = trio.Event()
         self._by_exception = False
         self._filters: dict[str, trio.CancelScope] = {}
@@ -95,7 +97,9 @@ class _Subject:
     async def do(self, task: Task) -> None:
         """Do a task, or say why not; only ``connect`` is waited for."""
         if task.name == "connect":
-            await self._nursery.start(self._told, self._connect, task)
+            self._tried = trio.Event()
+            self._nursery.start_soon(self._told, self._connect, task)
+            await self._tried.wait()
         elif task.name == "disconnect":
             self._disconnect(task)
         elif self._client is None:
@@ -104,36 +108,38 @@ class _Subject:
             work = {"subscribe": self._subscribe, "unsubscribe": self._unsubscribe, "publish": self._publish}[task.name]
             self._nursery.start_soon(self._told, work, task)
 
-    async def _told(
-        self,
-        work: Callable[..., Awaitable[None]],
-        task: Task,
-        task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
-    ) -> None:
+    async def _told(self, work: Callable[[Task], Awaitable[None]], task: Task) -> None:
         try:
-            await work(task, task_status)
+            await work(task)
         except (MqttError, ValueError) as error:
             say(Error(f"{type(error).__name__}: {error}", task.name))
-        task_status.started()
 
-    async def _connect(self, task: Task, started: trio.TaskStatus[None]) -> None:
-        self._leave = trio.Event()
-        self._by_exception = False
-        try:
-            async with open_client(self._url, **self._settings(task)) as client, client.messages() as rest:
-                self._client = client
-                self._nursery.start_soon(self._print, rest)
-                started.started()
-                await self._leave.wait()
-                if self._by_exception:
-                    raise _Leave
-        except _Leave:
-            pass
-        except ConnectRefused as refused:
-            say(Connected(False, refused.reason_code))
-            say(Disconnected(str(refused)))
-        finally:
-            self._client = None
+    async def _connect(self, task: Task) -> None:
+        async with self._connection:  # the last block may be on its way out
+            self._leave = trio.Event()
+            self._by_exception = False
+            try:
+                async with open_client(self._url, **self._settings(task)) as client:
+                    self._client = client
+                    await self._stay(client)
+                    if self._by_exception:
+                        raise _Leave
+            except _Leave:
+                pass
+            except ConnectRefused as refused:
+                say(Connected(False, refused.reason_code))
+                say(Disconnected(str(refused)))
+            finally:
+                self._client = None
+                self._tried.set()
+
+    async def _stay(self, client: Client) -> None:
+        """Until the end of the connection or the task to end it."""
+        async with client.messages() as rest, trio.open_nursery() as nursery:
+            nursery.start_soon(self._print, rest)
+            self._tried.set()
+            await self._leave.wait()
+            nursery.cancel_scope.cancel()
 
     def _settings(self, task: Task) -> dict[str, Any]:
         """The arguments of ``open_client``."""
@@ -187,7 +193,7 @@ class _Subject:
         except MqttError:
             pass
 
-    async def _subscribe(self, task: Task, _started: object) -> None:
+    async def _subscribe(self, task: Task) -> None:
         assert self._client is not None
         settings: dict[str, Any] = {
             key: task[key] for key in ("no_local", "retain_as_published", "retain_handling") if key in task.values
@@ -208,14 +214,14 @@ class _Subject:
         finally:
             self._filters.pop(topic_filter, None)
 
-    async def _unsubscribe(self, task: Task, _started: object) -> None:
+    async def _unsubscribe(self, task: Task) -> None:
         scope = self._filters.pop(task["topic_filter"], None)
         if scope is None:
             say(Unsupported("unsubscribe", "its subscriptions are blocks, and this one is not open"))
         else:
             scope.cancel()
 
-    async def _publish(self, task: Task, _started: object) -> None:
+    async def _publish(self, task: Task) -> None:
         assert self._client is not None
         properties = {name: task[key] for key, name in _PROPERTIES.items() if key in task.values}
         try:
