@@ -19,7 +19,7 @@ import trio
 
 from mqttws.codec import Checks, Disconnect, Framer, Packet, PingReq, PingResp, Publish, RawPacket, decode, encode
 from mqttws.conformance.verdict import Failed, Inconclusive
-from mqttws.conformance.watch import Watch
+from mqttws.conformance.watch import UNNUMBERED, Watch
 from mqttws.conformance.wire.frames import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, Frame, FrameReader, frame
 from mqttws.conformance.wire.frames import close as close_frame
 from mqttws.errors import RemoteProtocolError
@@ -92,6 +92,8 @@ class Peer:
         self.control: list[Frame] = []
         #: Whether the answers to Ping and Close come by themselves.
         self.answers = True
+        #: Whether what the subject sends is held against it: not where it cannot know which version is spoken.
+        self.judges = True
         self._stream = stream
         self._watch = watch
         self._recorder = recorder
@@ -266,7 +268,8 @@ class Peer:
                     self._hold_against(packet)
                 else:
                     self.arrived.append(packet)
-                    self._watch.packet(self.version, packet)
+                    if self.judges:
+                        self._watch.packet(self.version, packet)
                     if isinstance(packet, Disconnect):
                         self.disconnect = packet
                 self._ready.append(packet)
@@ -281,12 +284,15 @@ class Peer:
             self._report(error)
 
     def _report(self, error: RemoteProtocolError) -> None:
-        rule = error.statement or "no number"
-        self._watch.fault(self.version, rule, str(error), self._recorder.lines)
+        if self.judges:
+            rule = error.statement or UNNUMBERED
+            self._watch.fault(self.version, rule, str(error), self._recorder.lines)
 
     def _judge(self, found: Frame) -> None:
         """Rules that a frame can break by itself."""
-        self._watch.frames += 1
+        if not self.judges:
+            return
+        self._watch.frame(self.version)
         faults = []
         if found.masked is not (self.role is Role.SERVER):
             faults.append(("RFC 6455, 5.1", "a frame that is " + ("masked" if found.masked else "not masked")))
