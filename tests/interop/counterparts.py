@@ -69,6 +69,15 @@ def find_tinyproxy() -> Path:
     return Path(found)
 
 
+def find_chromium() -> Path:
+    """A browser that can be led by a program."""
+    for name in ("chromium", "chromium-browser", "google-chrome"):
+        found = shutil.which(name)
+        if found is not None:
+            return Path(found)
+    raise CounterpartMissing("Chromium is not installed (Debian: apt-get install chromium)")
+
+
 def find_paho() -> None:
     """paho-mqtt, as a package of this very interpreter."""
     if importlib.util.find_spec("paho") is None:
@@ -137,6 +146,7 @@ COUNTERPARTS: dict[str, Callable[[], Path | None]] = {
     "mosquitto": find_mosquitto,
     "tshark": find_tshark,
     "tinyproxy": find_tinyproxy,
+    "chromium": find_chromium,
     "paho": find_paho,
     "decoders": find_decoders,
     "mqttjs": find_node_packages,

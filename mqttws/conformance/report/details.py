@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Iterator
-from html import escape
 from typing import Final
 
 from mqttws.conformance import rule_of
-from mqttws.conformance.report.transcript import moments_of, rules_of
+from mqttws.conformance.report.transcript import harmless, moments_of, rules_of
 from mqttws.conformance.verdict import Result, Verdict
 from mqttws.trace import BadTrace
 from mqttws.trace.showing import Moment, full_lines
 
-__all__ = ["Details"]
+__all__ = ["Details", "escape"]
 
 #: Lines of one transcript that the page shows; the report's file has all.
 _MOST_LINES: Final = 800
@@ -23,6 +23,11 @@ _SHOWN: Final = frozenset((Verdict.FAILED, Verdict.NOT_STRICT, Verdict.INCONCLUS
 _PAINTED: Final = frozenset(("bytes", "bad", "mark"))
 _MARKS: Final = re.compile("\x02([a-z]+)\x03([^\x02\x03\x04]*)\x04")
 _LEFT: Final = {2: None, 3: None, 4: None}
+
+
+def escape(text: str) -> str:
+    """Text as HTML, in an element or in an attribute with double quotes."""
+    return html.escape(harmless(text, "\n"))
 
 
 class Details:
@@ -87,4 +92,4 @@ def _paint(kind: str, text: str) -> str:
 
 
 def _as_html(line: str) -> str:
-    return _MARKS.sub(r'<b class="\1">\2</b>', escape(line)).translate(_LEFT)
+    return _MARKS.sub(r'<b class="\1">\2</b>', html.escape(line)).translate(_LEFT)

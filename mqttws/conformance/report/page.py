@@ -10,7 +10,6 @@ import base64
 import hashlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from html import escape
 from importlib import resources
 from typing import Final
 
@@ -18,7 +17,7 @@ from mqttws import __version__
 from mqttws.conformance import statements
 from mqttws.conformance.chapters import chapter_key, chapter_title, version_name
 from mqttws.conformance.check import Kind
-from mqttws.conformance.report.details import Details
+from mqttws.conformance.report.details import Details, escape
 from mqttws.conformance.report.file import Report
 from mqttws.conformance.verdict import Result, Verdict
 from mqttws.vocabulary import ProtocolVersion

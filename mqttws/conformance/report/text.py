@@ -10,7 +10,7 @@ from typing import Final
 from mqttws.conformance import statements
 from mqttws.conformance.chapters import chapter_title, version_name
 from mqttws.conformance.report.file import Report
-from mqttws.conformance.report.transcript import brief_transcript, rules_of
+from mqttws.conformance.report.transcript import brief_transcript, harmless, rules_of
 from mqttws.conformance.verdict import Result, Verdict
 from mqttws.notes import Paint, plain
 from mqttws.vocabulary import ProtocolVersion
@@ -26,7 +26,7 @@ _TRANSCRIPT: Final = 40
 
 def text_lines(report: Report, *, paint: Paint = plain, transcripts: bool = True) -> Iterator[str]:
     """Lines without their ends."""
-    yield paint("title", f"{report.title}: {report.kind.value}, {report.date}, seed {report.seed}")
+    yield paint("title", harmless(f"{report.title}: {report.kind.value}, {report.date}, seed {report.seed}"))
     for version in report.versions:
         yield ""
         yield from _table(report, version, paint)
@@ -65,20 +65,15 @@ def _row(name: str, counts: Counter[Verdict], used: Sequence[Verdict], first: in
 
 
 def _told(result: Result, paint: Paint, kind: str, *, transcripts: bool) -> Iterator[str]:
-    yield f"{paint(kind, result.verdict.value.upper())} {result.check}: {result.title}"
+    yield f"{paint(kind, result.verdict.value.upper())} {harmless(f'{result.check}: {result.title}')}"
     for statement, rule in rules_of(result):
         yield from _wrapped(f"{statement}: {rule}" if rule else statement, "the rule: ")
     for number, line in enumerate(result.reason.splitlines()):
         yield from _wrapped(line, "  " if number else "what was seen: ")
     if transcripts and result.verdict is not Verdict.NOT_STRICT:
         for line in brief_transcript(result, _TRANSCRIPT):
-            yield f"  | {_harmless(line)}"
+            yield f"  | {harmless(line)}"
 
 
 def _wrapped(text: str, before: str) -> Iterator[str]:
-    return iter(textwrap.wrap(_harmless(text), _WIDTH, initial_indent=f"  {before}", subsequent_indent="    "))
-
-
-def _harmless(text: str) -> str:
-    """A subject's words must not move the cursor."""
-    return "".join(character if character.isprintable() else " " for character in text)
+    return iter(textwrap.wrap(harmless(text), _WIDTH, initial_indent=f"  {before}", subsequent_indent="    "))

@@ -10,7 +10,7 @@ from mqttws.conformance.verdict import Result
 from mqttws.trace import BadTrace, read_trace
 from mqttws.trace.showing import Moment, brief_lines, moments
 
-__all__ = ["brief_transcript", "moments_of", "rules_of"]
+__all__ = ["brief_transcript", "harmless", "moments_of", "rules_of"]
 
 #: Characters of a line that stands for a packet.
 _WIDEST: Final = 160
@@ -39,6 +39,13 @@ def brief_transcript(result: Result, most: int) -> Iterator[str]:
         left = len(lines) - most
         lines[first : first + left] = [f"… {left} lines left out …"]
     yield from lines
+
+
+def harmless(text: str, keep: str = "") -> str:
+    """A subject's words without what moves a cursor or breaks a page."""
+    return "".join(
+        character if character.isprintable() or character in keep else "\N{REPLACEMENT CHARACTER}" for character in text
+    )
 
 
 def rules_of(result: Result) -> Iterator[tuple[str, str]]:
