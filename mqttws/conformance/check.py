@@ -25,7 +25,7 @@ from typing import Any, Final, TypeAlias, TypeVar
 from mqttws.conformance import statements
 from mqttws.vocabulary import ProtocolVersion
 
-__all__ = ["Check", "Kind", "Run", "checker", "checks", "numbered"]
+__all__ = ["Check", "Kind", "Run", "chapter_of", "checker", "checks", "numbered"]
 
 #: What a check is to begin with. Its probe is that of its kind of subject.
 Run: TypeAlias = Callable[[Any], Awaitable[None]]
@@ -104,7 +104,7 @@ def checker(kind: Kind) -> Callable[..., Callable[[_Function], _Function]]:
             for version, said in ((ProtocolVersion.V5, v5), (ProtocolVersion.V3_1_1, v311)):
                 if said:
                     ids = _tuple(said)
-                    chapter = _chapter(name, version, ids)
+                    chapter = chapter_of(name, version, ids)
                     wants = frozenset(_tuple(needs))
                     made = Check(kind, version, name, title, ids, chapter, wants, alone, function)
                     if made.id in _REGISTRY[kind]:
@@ -121,25 +121,29 @@ def _tuple(said: str | tuple[str, ...]) -> tuple[str, ...]:
     return (said,) if isinstance(said, str) else said
 
 
-def _chapter(name: str, version: ProtocolVersion, ids: tuple[str, ...]) -> str:
+def chapter_of(name: str, version: ProtocolVersion, ids: tuple[str, ...]) -> str:
+    """The chapter of a check: that of its first statement. Raises :class:`ValueError` for one that does not exist."""
     known = numbered(version)
     for one in ids:
         if one not in known and not _SECTION.fullmatch(one):
             raise ValueError(f"the check {name} names {one}, which version {version:d} does not have")
-    return known.get(ids[0]) or _chapter_of(ids[0])
+    return known.get(ids[0]) or _chapter_of_rule(ids[0])
 
 
-def _chapter_of(rule: str) -> str:
+def _chapter_of_rule(rule: str) -> str:
     """The chapter of a rule without a number; WebSocket has one of its own, 6."""
     document, _, section = rule.partition(", ")
     return "6" if document == "RFC 6455" else ".".join(section.split(".")[:2])
 
 
 def checks(kind: Kind) -> list[Check]:
-    """All checks of a kind of subject: by version, 3.1.1 first, chapter and the order in which they are written."""
+    """All checks of a kind of subject: by version, 3.1.1 first, chapter and the order in which they are written.
+
+    The passive ones are among them.
+    """
     package = import_module(f"mqttws.conformance.{kind.value}.checks")
     for module in iter_modules(package.__path__, f"{package.__name__}."):
         import_module(module.name)
-    return sorted(
-        _REGISTRY[kind].values(), key=lambda one: (one.version, [int(part) for part in one.chapter.split(".")])
-    )
+    passive: list[Check] = import_module("mqttws.conformance.passive").passive_checks(kind)
+    found = [*_REGISTRY[kind].values(), *passive]
+    return sorted(found, key=lambda one: (one.version, [int(part) for part in one.chapter.split(".")]))
