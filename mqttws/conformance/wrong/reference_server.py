@@ -62,16 +62,10 @@ class ReferenceServer:
 
     def __init__(self, offer: Offer | None = None) -> None:
         self.offer = offer or Offer()
-        self.broker = self.make_broker()
+        self.broker = Broker()
+        #: What handles a connection.
+        self.visits: type[Visit] = Visit
         self._numbers = count(1)
-
-    def make_broker(self) -> Broker:
-        """Where its messages go."""
-        return Broker()
-
-    def make_visit(self, pump: Pump) -> Visit:
-        """What handles a connection."""
-        return Visit(self, pump)
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[ReferenceServer]:
@@ -85,7 +79,7 @@ class ReferenceServer:
         """One connection, to its end."""
         connection = Connection(Role.SERVER, maximum_packet_size=_LARGEST)
         pump = Pump(stream, Link.server(connection), send_timeout=30.0)
-        visit = self.make_visit(pump)
+        visit = self.visits(self, pump)
         pump.link.start(trio.current_time())
         async with trio.open_nursery() as nursery:
             nursery.start_soon(pump.write)
