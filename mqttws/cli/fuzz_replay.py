@@ -14,8 +14,9 @@ from typing import Final
 from mqttws.cli.fuzz_options import add_decoders, decoder_from
 from mqttws.cli.outcome import ExitCode, UsageError
 from mqttws.codec import explain
+from mqttws.conformance.codec import DecoderUnusable, InProcess
 from mqttws.errors import RemoteProtocolError
-from mqttws.fuzz.adapters import DecoderUnusable, InProcess, own
+from mqttws.fuzz.adapters import own
 from mqttws.fuzz.campaign import replay
 from mqttws.fuzz.findings import Finding, read_finding
 from mqttws.fuzz.live.verdict import load
@@ -46,6 +47,8 @@ def run(args: Namespace) -> int:
     """Ask once, and say what came."""
     try:
         finding = read_finding(Path(args.file))
+    except OSError as problem:
+        raise UsageError(f"cannot read {args.file}: {problem.strerror}") from None
     except ValueError as problem:
         raise UsageError(_of_live_peers(args.file) or str(problem)) from None
     wrong, said = _target(finding, args) if finding.target is not None else _decoder(finding, args)
@@ -89,4 +92,4 @@ def _decoder(finding: Finding, args: Namespace) -> tuple[str | None, str]:
             answer, wrong = replay(finding, decoder)
     except DecoderUnusable as error:
         raise UsageError(str(error)) from None
-    return wrong, f"{answer.verdict.value} by {decoder.name}" + (f": {answer.text}" if answer.text else "")
+    return wrong, f"{answer.taken.value} by {decoder.name}" + (f": {answer.text}" if answer.text else "")

@@ -54,6 +54,10 @@ def run(args: Namespace) -> int:
     """Play, and report."""
     if args.schedule is not None and args.schedules is not None:
         raise UsageError("--schedule plays one schedule, --schedules many")
+    if args.schedules == 0:
+        raise UsageError("--schedules 0 would find nothing, and say nothing")
+    if args.story and (args.schedules or 1) > 1:
+        raise UsageError("--story tells of one schedule; leave --schedules out, and choose it by --seed")
     if not can_repeat():
         note("this version of trio has no hook for the order of tasks: a seed repeats the faults, not every step")
     if args.schedule is not None or args.story:

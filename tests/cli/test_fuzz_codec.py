@@ -51,6 +51,7 @@ def test_each_kind_has_help_with_examples(kind: str, capsys: pytest.CaptureFixtu
         (["codec", *OWN, "--count", "many"], "not a whole number"),
         (["diff", "--command", "no name"], "NAME=TEXT"),
         (["replay", "README.md"], "holds no finding"),
+        (["replay", "no such finding"], "cannot read no such finding: No such file"),
         (["self", "--corpus", "x"], "--engine atheris"),
         (["self", "--target", "nothing"], "invalid choice"),
     ],

@@ -87,6 +87,8 @@ def test_without_the_hook_of_trio_it_is_said(
         (["--schedule", "x", "--schedules", "3"], "--schedules many"),
         (["--schedule", "no such file"], "no such file"),
         (["--seed", "first"], "not a whole number"),
+        (["--schedules", "0"], "would find nothing"),
+        (["--story", "--schedules", "3"], "tells of one schedule"),
     ],
 )
 def test_wrong_usage_is_one_line(arguments: list[str], complaint: str, capsys: pytest.CaptureFixture[str]) -> None:
