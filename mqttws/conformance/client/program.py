@@ -58,6 +58,9 @@ class ClientProgram:
     the seconds that it has for whatever it owes.
     """
 
+    #: Events come; nobody tells any where a person leads the Client.
+    tells = True
+
     def __init__(
         self,
         command: Sequence[str],
@@ -134,6 +137,16 @@ class ClientProgram:
             state = f"the program has ended with status {code}"
         words = (await self.program.last_words()).strip()
         return f"{state}; its log ends: {words[-1000:]}" if words else f"{state}; it has logged nothing"
+
+    async def crash(self) -> str:
+        """In one line: how it has crashed, ``""`` if it has not, as far as its end and its log tell."""
+        return await self.program.crash()
+
+    def forget(self) -> None:
+        """What it has told and logged so far is of no interest any more."""
+        self._events.clear()
+        self._bytes = 0
+        self.program.forget()
 
     async def stop(self) -> None:
         """End it, by force if it does not go in time."""

@@ -1,0 +1,105 @@
+"""All checks of a Client: found out what it is, run, and told."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
+from contextlib import asynccontextmanager
+from typing import Final
+
+import trio
+
+from mqttws.conformance.chapters import version_name
+from mqttws.conformance.check import Check, Kind, checks
+from mqttws.conformance.client.probe import ClientProbe
+from mqttws.conformance.client.subject import ClientSubject, open_subject
+from mqttws.conformance.runner import Plan, ProbeFactory, Progress, run_checks, select
+from mqttws.conformance.verdict import NotApplicable, Outcome, Result
+from mqttws.vocabulary import ProtocolVersion
+
+__all__ = ["ClientUnreachable", "client_checks", "discover", "probes_of", "run_client"]
+
+#: Seconds for farewells when a check is over, or its time is.
+_FAREWELL: Final = 8.0
+#: Patience in seconds: this many of the slowest round trips, within these bounds.
+_ROUND_TRIPS: Final = 25
+_LEAST, _MOST = 2.0, 15.0
+
+
+class ClientUnreachable(Exception):
+    """It does not get through a good conversation, so nothing can be said of the Client; the text says why."""
+
+
+def client_checks(only: Sequence[str] = (), versions: Iterable[ProtocolVersion] = ProtocolVersion) -> list[Check]:
+    """The checks of Clients that the patterns fit."""
+    spoken = set(versions)
+    return [check for check in select(checks(Kind.CLIENT), only) if check.version in spoken]
+
+
+def probes_of(subject: ClientSubject) -> ProbeFactory:
+    """For the runner: a probe for each check, which sends the Client away."""
+
+    @asynccontextmanager
+    async def probe_of(check: Check) -> AsyncIterator[ClientProbe]:
+        if check.version not in subject.versions:
+            raise NotApplicable(f"the Client does not speak MQTT {version_name(check.version)}")
+        probe = ClientProbe(subject, check.version, check=check.id)
+        try:
+            yield probe
+        finally:
+            with trio.move_on_after(_FAREWELL, shield=True):
+                await probe.close()
+
+    return probe_of
+
+
+async def discover(subject: ClientSubject, versions: Collection[ProtocolVersion] = frozenset(ProtocolVersion)) -> None:
+    """Find out which versions the Client speaks, and how fast it is.
+
+    Raises :class:`ClientUnreachable` if a good conversation comes to nothing in all of them.
+    """
+    trouble: dict[str, None] = {}
+    slowest = 0.0
+    subject.versions = set(versions)
+    for version in sorted(versions, reverse=True):
+        probe = ClientProbe(subject, version, check=f"discovery/{version:d}")
+        try:
+            slowest = max(slowest, await _measure(probe))
+        except Outcome as outcome:
+            trouble[f"MQTT {version_name(version)}: {outcome}"] = None
+            subject.versions.discard(version)
+        finally:
+            with trio.move_on_after(_FAREWELL, shield=True):
+                await probe.close()
+    if not subject.versions:
+        raise ClientUnreachable("; ".join(trouble))
+    subject.patience = min(max(_ROUND_TRIPS * slowest, _LEAST), _MOST)
+
+
+async def _measure(probe: ClientProbe) -> float:
+    """Seconds of the slowest part of a good conversation."""
+    visit = await probe.connect()
+    began = trio.current_time()
+    await probe.subscribe(visit)
+    subscribed = trio.current_time()
+    await probe.fence(visit)
+    fenced = trio.current_time()
+    await visit.accept(await probe.publish(visit))
+    return max(subscribed - began, fenced - subscribed, trio.current_time() - fenced)
+
+
+async def run_client(
+    command: Sequence[str],
+    *,
+    only: Sequence[str] = (),
+    versions: Collection[ProtocolVersion] = frozenset(ProtocolVersion),
+    plan: Plan | None = None,
+    progress: Progress | None = None,
+) -> list[Result]:
+    """Check a Client that is a program of the convention, as a test does; ``command`` are words, with ``{url}``.
+
+    Raises :class:`ClientUnreachable`, and :class:`OSError` if it cannot be started.
+    """
+    plan = plan or Plan(at_once=4)
+    async with open_subject(command, seed=plan.seed) as subject:
+        await discover(subject, versions)
+        return await run_checks(client_checks(only, versions), probes_of(subject), plan, progress)

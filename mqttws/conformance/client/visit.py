@@ -1,0 +1,92 @@
+"""One connection of a Client under test, on which the kit is the Server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final, TypeVar
+
+from mqttws.codec import Connect, Packet, PingReq, PubAck, PubComp, Publish, PubRec, PubRel, Subscribe, Unsubscribe
+from mqttws.conformance.verdict import Failed
+from mqttws.conformance.wire.opening import Head
+from mqttws.conformance.wire.peer import Peer
+from mqttws.vocabulary import QOS
+
+__all__ = ["Visit"]
+
+_P = TypeVar("_P", bound=Packet)
+#: What a Client may send whenever it likes.
+_AT_WILL: Final = (Publish, Subscribe, Unsubscribe, PingReq)
+
+
+class Visit(Peer):
+    """Made by a probe. ``head`` is the request for a WebSocket, ``connect`` the CONNECT, if it was waited for.
+
+    ``topic`` is one that the Client has subscribed to, else one that it has not.
+    """
+
+    head: Head
+    connect: Connect
+    topic = "mqttws/nobody"
+    _next_id = 1_000
+
+    def packet_id(self) -> int:
+        """An identifier that the kit has not used on this connection; Clients begin at the other end."""
+        self._next_id += 1
+        return self._next_id
+
+    async def expect(
+        self,
+        kind: type[_P],
+        *,
+        aside: Sequence[type[Packet]] = _AT_WILL,
+        where: Callable[[_P], bool] | None = None,
+        within: float | None = None,
+    ) -> _P:
+        """As :meth:`Peer.expect`; a Client may do many things of its own."""
+        return await super().expect(kind, aside=aside, where=where, within=within)
+
+    def message(self, payload: bytes = b"x", qos: int = 0, *, topic: str | None = None, **said: Any) -> Publish:
+        """A message for the Client, on the topic that it has subscribed to, with an identifier if it needs one.
+
+        ``said`` are properties, and ``retain`` and ``dup``.
+        """
+        flags = {name: said.pop(name) for name in ("retain", "dup", "packet_id") if name in said}
+        if qos:
+            flags.setdefault("packet_id", self.packet_id())
+        properties: Any = said
+        return Publish(self.topic if topic is None else topic, payload, QOS[qos], properties=properties, **flags)
+
+    async def deliver(self, publish: Publish) -> None:
+        """Send a message and finish its exchange. Raises :class:`Failed` unless the Client plays its part."""
+        await self.send(publish)
+        await self.finish(publish)
+
+    async def finish(self, publish: Publish) -> None:
+        """Finish the exchange of a message that was sent."""
+        packet_id = publish.packet_id
+        if packet_id is None:
+            return
+        if publish.qos == 1:
+            ack = await self.expect(PubAck)
+            _same("PUBACK", ack.packet_id, packet_id)
+            return
+        _same("PUBREC", (await self.expect(PubRec)).packet_id, packet_id)
+        await self.send(PubRel(packet_id))
+        _same("PUBCOMP", (await self.expect(PubComp)).packet_id, packet_id)
+
+    async def accept(self, publish: Publish) -> None:
+        """Play a Server's part in the exchange of a message of the Client."""
+        packet_id = publish.packet_id
+        if packet_id is None:
+            return
+        if publish.qos == 1:
+            await self.send(PubAck(packet_id))
+            return
+        await self.send(PubRec(packet_id))
+        _same("PUBREL", (await self.expect(PubRel)).packet_id, packet_id)
+        await self.send(PubComp(packet_id))
+
+
+def _same(what: str, found: int, wanted: int) -> None:
+    if found != wanted:
+        raise Failed(f"{what} has identifier {found}, not {wanted}")
