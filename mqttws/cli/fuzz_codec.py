@@ -21,7 +21,7 @@ from typing import Final
 
 from mqttws.cli.fuzz_options import add_bounds, add_decoders, add_findings, bounds_of, decoder_from, note
 from mqttws.cli.outcome import ExitCode, UsageError
-from mqttws.fuzz.adapters import DecoderUnusable
+from mqttws.conformance.codec import DecoderUnusable
 from mqttws.fuzz.campaign import CampaignReport, run_campaign
 from mqttws.fuzz.findings import Finding, write_finding
 from mqttws.vocabulary import Role

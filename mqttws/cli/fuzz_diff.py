@@ -21,8 +21,9 @@ from typing import Final
 from mqttws.cli.fuzz_options import add_bounds, bounds_of, note
 from mqttws.cli.options import seconds
 from mqttws.cli.outcome import ExitCode, UsageError
+from mqttws.conformance.codec import CommandDecoder, Decoder, DecoderUnusable, InProcess
 from mqttws.errors import RemoteProtocolError
-from mqttws.fuzz.adapters import CommandDecoder, Decoder, DecoderUnusable, InProcess, own
+from mqttws.fuzz.adapters import own
 from mqttws.fuzz.adapters.peers import PEERS
 from mqttws.fuzz.differential import Matrix, compare, difference_cases
 from mqttws.fuzz.matrix import html_page, text_lines

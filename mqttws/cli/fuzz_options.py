@@ -9,8 +9,8 @@ from argparse import ArgumentParser, Namespace
 
 from mqttws.cli.options import seconds, whole_number
 from mqttws.cli.outcome import UsageError
-from mqttws.fuzz.adapters import CommandDecoder, DecoderUnusable, InProcess
-from mqttws.fuzz.adapters.in_process import load
+from mqttws.conformance.codec import CommandDecoder, DecoderUnusable, InProcess
+from mqttws.conformance.codec.in_process import load
 
 __all__ = ["add_bounds", "add_decoders", "add_findings", "bounds_of", "decoder_from", "note"]
 

@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from mqttws.fuzz.adapters import Answer, Decoder, Verdict
-from mqttws.fuzz.cases import Case, finding_of, judge, made, replayed, vector_cases
-from mqttws.fuzz.findings import Finding, Kind
+from mqttws.conformance.codec import Answer, Decoder, Taken
+from mqttws.conformance.codec.cases import Case, Wrong, judge, vector_cases
+from mqttws.fuzz.cases import finding_of, made, replayed
+from mqttws.fuzz.findings import Finding
 from mqttws.fuzz.minimise import fewer_choices
 from mqttws.fuzz.sources import Choice
 from mqttws.vocabulary import Role
@@ -20,7 +21,7 @@ __all__ = ["CampaignReport", "replay", "run_campaign"]
 #: Ways to fail that become findings; further ones are only counted.
 _MOST: Final = 200
 #: Attempts to make a finding smaller; one at a hang costs its time limit, one at a crash perhaps a new process.
-_ATTEMPTS: Final[dict[Kind, int]] = {"hang": 4, "crash": 200}
+_ATTEMPTS: Final[dict[Wrong, int]] = {"hang": 4, "crash": 200}
 _USUAL_ATTEMPTS: Final = 1_000
 
 
@@ -50,7 +51,7 @@ class _Campaign:
         self._found = found
         self._seen: set[tuple[object, ...]] = set()
 
-    def ask(self, case: Case) -> tuple[Answer, Kind | None]:
+    def ask(self, case: Case) -> tuple[Answer, Wrong | None]:
         answer = self._decoder.decode(case.data, case.version, case.sender)
         return answer, judge(case, answer)
 
@@ -59,7 +60,7 @@ class _Campaign:
         report = self.report
         report.inputs[{True: "valid", False: "invalid", None: "noise"}[case.valid]] += 1
         answer, kind = self.ask(case)
-        report.verdicts[answer.verdict.value] += 1
+        report.verdicts[answer.taken.value] += 1
         if kind is None:
             return
         report.wrong[kind] += 1
@@ -74,7 +75,7 @@ class _Campaign:
         if self._found is not None:
             self._found(finding)
 
-    def _smaller(self, choices: Sequence[Choice], signature: tuple[object, ...], kind: Kind, first: Case) -> Finding:
+    def _smaller(self, choices: Sequence[Choice], signature: tuple[object, ...], kind: Wrong, first: Case) -> Finding:
         """The finding with a packet that takes fewer choices and fails in the same way."""
 
         def still(candidate: Sequence[Choice]) -> bool:
@@ -91,7 +92,7 @@ class _Campaign:
         return finding_of(case, answer, kind, self._decoder.name, first.data)
 
 
-def _signature(case: Case, answer: Answer, kind: Kind) -> tuple[object, ...]:
+def _signature(case: Case, answer: Answer, kind: Wrong) -> tuple[object, ...]:
     """What makes two failures the same one."""
     if kind in ("crash", "hang"):
         return (kind, case.version, answer.text.partition(":")[0])
@@ -141,13 +142,13 @@ def _cases(
         index += 1
 
 
-def replay(finding: Finding, decoder: Decoder) -> tuple[Answer, Kind | None]:
+def replay(finding: Finding, decoder: Decoder) -> tuple[Answer, Wrong | None]:
     """Ask a decoder about a finding once more: its answer, and what is wrong with it now, None if nothing is."""
     valid = {"accepted": True, "refused": False}.get(finding.expected)
     case = Case(
         finding.mutation or "", finding.data, finding.version, finding.sender or Role.CLIENT, valid, finding.fields
     )
     answer = decoder.decode(case.data, case.version, case.sender)
-    if answer.verdict is Verdict.UNSUPPORTED:
+    if answer.taken is Taken.UNSUPPORTED:
         return answer, None
     return answer, judge(case, answer)

@@ -9,19 +9,20 @@ from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import Any, Final
 
-from mqttws.fuzz.adapters import Answer, Decoder, DecoderUnusable, Verdict
-from mqttws.fuzz.cases import Case, judge, made, vector_cases
+from mqttws.conformance.codec import Answer, Decoder, DecoderUnusable, Taken
+from mqttws.conformance.codec.cases import Case, judge, vector_cases
+from mqttws.fuzz.cases import made
 from mqttws.vocabulary import Role
 
 __all__ = ["Column", "Matrix", "Row", "compare", "difference_cases"]
 
 #: One letter for each verdict, as tables show it.
 LETTERS: Final = {
-    Verdict.ACCEPTED: "A",
-    Verdict.REFUSED: "r",
-    Verdict.CRASHED: "X",
-    Verdict.HUNG: "H",
-    Verdict.UNSUPPORTED: "-",
+    Taken.ACCEPTED: "A",
+    Taken.REFUSED: "r",
+    Taken.CRASHED: "X",
+    Taken.HUNG: "H",
+    Taken.UNSUPPORTED: "-",
 }
 
 
@@ -35,7 +36,7 @@ class Row:
     @property
     def is_disagreement(self) -> bool:
         """Whether one of them is wrong, or two of those that read such packets say different things."""
-        said = {answer.verdict for answer in self.answers} - {Verdict.UNSUPPORTED}
+        said = {answer.taken for answer in self.answers} - {Taken.UNSUPPORTED}
         return len(said) > 1 or any(judge(self.case, answer) for answer in self.answers)
 
 
@@ -75,7 +76,7 @@ class Matrix:
                     "rule": row.case.rule,
                     "statement": row.case.statement,
                     "verdicts": {
-                        column.name: answer.verdict.value
+                        column.name: answer.taken.value
                         for column, answer in zip(self.columns, row.answers, strict=True)
                     },
                 }
@@ -119,16 +120,16 @@ def compare(
 
 def _ask(decoder: Decoder, case: Case, matrix: Matrix) -> Answer:
     if decoder.name in matrix.absent:
-        return Answer(Verdict.UNSUPPORTED)
+        return Answer(Taken.UNSUPPORTED)
     try:
         return decoder.decode(case.data, case.version, case.sender)
     except DecoderUnusable as error:
         matrix.absent[decoder.name] = str(error)
-        return Answer(Verdict.UNSUPPORTED)
+        return Answer(Taken.UNSUPPORTED)
 
 
 def _count(column: Column, case: Case, answer: Answer) -> None:
-    if answer.verdict is Verdict.UNSUPPORTED:
+    if answer.taken is Taken.UNSUPPORTED:
         return
     column.asked["valid" if case.valid else f"invalid from {case.sender.value}"] += 1
     kind = judge(case, answer)

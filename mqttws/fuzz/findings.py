@@ -11,18 +11,15 @@ import json
 import re
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final
 
+from mqttws.conformance.codec.cases import Wrong
 from mqttws.vocabulary import Role
 
-__all__ = ["FORMAT", "Finding", "Kind", "read_finding", "write_finding"]
+__all__ = ["FORMAT", "Finding", "read_finding", "write_finding"]
 
 #: What the member ``format`` says; another number is another layout.
 FORMAT: Final = "mqttws-finding-1"
-
-#: Took what it has to refuse, refused what it has to take, read other values than were sent, failed otherwise, or gave
-#: no answer in time.
-Kind: TypeAlias = Literal["wrong-accept", "wrong-reject", "wrong-fields", "crash", "hang"]
 
 
 @dataclass(slots=True)
@@ -34,7 +31,7 @@ class Finding:
     ``answer`` are words for people. ``original`` is the input before it was made smaller.
     """
 
-    kind: Kind
+    kind: Wrong
     data: bytes
     subject: str
     expected: str

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from mqttws.fuzz.deadline import Hang, time_limit
+from mqttws.conformance.codec.deadline import Hang, time_limit
 from mqttws.fuzz.findings import Finding
 from mqttws.fuzz.inputs import Inputs
 from mqttws.fuzz.minimise import fewer_bytes

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from html import escape
 from typing import Final
 
-from mqttws.fuzz.cases import judge
+from mqttws.conformance.codec.cases import judge
 from mqttws.fuzz.differential import LETTERS, Column, Matrix, Row
 
 __all__ = ["html_page", "text_lines"]
@@ -57,7 +57,7 @@ def text_lines(matrix: Matrix) -> Iterator[str]:
 
 
 def _line(row: Row) -> str:
-    marks = "".join(f" {LETTERS[answer.verdict]}{'*' if judge(row.case, answer) else ' '}" for answer in row.answers)
+    marks = "".join(f" {LETTERS[answer.taken]}{'*' if judge(row.case, answer) else ' '}" for answer in row.answers)
     case = row.case
     name = case.name if len(case.name) <= _WIDEST_NAME else f"{case.name[: _WIDEST_NAME - 1]}…"
     return f" {marks}  {_VERSIONS[case.version]:5} {'valid  ' if case.valid else 'invalid'} {name}"
@@ -113,9 +113,9 @@ def _rows_table(matrix: Matrix) -> Iterator[str]:
         )
         for answer in row.answers:
             kind = judge(case, answer)
-            look = "none" if answer.verdict.value == "unsupported" else "good" if kind is None else "bad"
+            look = "none" if answer.taken.value == "unsupported" else "good" if kind is None else "bad"
             look = "crash" if kind in ("crash", "hang") else look
-            yield f'<td class="{look}" title="{escape(answer.text[:200])}">{answer.verdict.value}</td>'
+            yield f'<td class="{look}" title="{escape(answer.text[:200])}">{answer.taken.value}</td>'
         statement = f" [{case.statement}]" if case.statement and not case.valid else ""
         yield f"<td>{escape(case.rule)}{statement}</td><td><code>{case.data[:64].hex(' ')}"
         yield f"{' …' if len(case.data) > 64 else ''}</code></td></tr>"

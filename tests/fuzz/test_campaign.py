@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from mqttws import codec
+from mqttws.conformance.codec import InProcess
 from mqttws.conformance.fields import fields_of
 from mqttws.errors import RemoteProtocolError
-from mqttws.fuzz.adapters import InProcess, own
+from mqttws.fuzz.adapters import own
 from mqttws.fuzz.campaign import CampaignReport, replay, run_campaign
 from mqttws.fuzz.findings import Finding
 from mqttws.vocabulary import Role

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from mqttws.conformance.codec import Answer, DecoderUnusable, InProcess, Taken
 from mqttws.errors import RemoteProtocolError
-from mqttws.fuzz.adapters import Answer, DecoderUnusable, InProcess, Verdict, own
+from mqttws.fuzz.adapters import own
 from mqttws.fuzz.differential import Matrix, compare, difference_cases
 from mqttws.fuzz.matrix import html_page, text_lines
 from mqttws.vocabulary import Role
@@ -25,7 +26,7 @@ class Leaving:
         self.left -= 1
         if self.left < 0:
             raise DecoderUnusable("gone")
-        return Answer(Verdict.HUNG)
+        return Answer(Taken.HUNG)
 
     def close(self) -> None:
         self.left = 0

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 import time
 
 import pytest
 
 from mqttws.fuzz import loop
-from mqttws.fuzz.deadline import Hang, time_limit
 from mqttws.fuzz.findings import Finding
 from mqttws.fuzz.loop import LoopReport, run_loop, try_input
 from mqttws.fuzz.targets import TARGETS
@@ -64,29 +62,6 @@ def test_a_hang_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
     (finding,) = report.findings
     assert finding.kind == "hang"
     assert try_input(endless, b"", 1.0) is None
-
-
-def test_a_limit_is_of_time_or_of_work() -> None:
-    with time_limit(10.0):
-        pass
-    with pytest.raises(Hang, match="within 0"), time_limit(0.02):
-        time.sleep(10)
-    with time_limit(0.02, busy=True):
-        time.sleep(0.05)  # waiting is no work
-
-
-def test_only_the_main_thread_has_a_timer() -> None:
-    ended: list[bool] = []
-
-    def work() -> None:
-        with time_limit(0.001):
-            time.sleep(0.05)
-        ended.append(True)
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    thread.join()
-    assert ended == [True]
 
 
 def test_a_hang_is_not_swallowed_by_the_code_under_test() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from mqttws.fuzz.adapters import Verdict
+from mqttws.conformance.codec import Taken
 from mqttws.fuzz.adapters.peers import PEERS, decoder_of
 from mqttws.vocabulary import Role
 
@@ -34,8 +34,8 @@ def install(monkeypatch: pytest.MonkeyPatch, modules: dict[str, dict[str, Any]])
         monkeypatch.setitem(sys.modules, name, module)
 
 
-def verdict(name: str, data: bytes, version: int = 5, sender: Role = Role.SERVER) -> Verdict:
-    return decoder_of(name, version, sender).decode(data, version, sender).verdict
+def verdict(name: str, data: bytes, version: int = 5, sender: Role = Role.SERVER) -> Taken:
+    return decoder_of(name, version, sender).decode(data, version, sender).taken
 
 
 def test_mqttium(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -68,15 +68,15 @@ def test_mqttium(monkeypatch: pytest.MonkeyPatch) -> None:
             "mqttium.errors": {"MQTTError": Theirs},
         },
     )
-    assert verdict("mqttium", PUBLISH) is Verdict.ACCEPTED
-    assert verdict("mqttium", b"\x40\2\0\1", 4) is Verdict.ACCEPTED
+    assert verdict("mqttium", PUBLISH) is Taken.ACCEPTED
+    assert verdict("mqttium", b"\x40\2\0\1", 4) is Taken.ACCEPTED
     assert taken == [(0, PUBLISH[2:], "five"), (b"\0\1", "four")]
-    assert verdict("mqttium", PINGRESP) is Verdict.ACCEPTED
-    assert verdict("mqttium", b"\xd0\1\0") is Verdict.REFUSED
-    assert verdict("mqttium", b"\x82\0") is Verdict.REFUSED
-    assert verdict("mqttium", b"\x36\0") is Verdict.REFUSED
-    assert verdict("mqttium", CUT_OFF) is Verdict.REFUSED
-    assert verdict("mqttium", PUBLISH, sender=Role.CLIENT) is Verdict.UNSUPPORTED
+    assert verdict("mqttium", PINGRESP) is Taken.ACCEPTED
+    assert verdict("mqttium", b"\xd0\1\0") is Taken.REFUSED
+    assert verdict("mqttium", b"\x82\0") is Taken.REFUSED
+    assert verdict("mqttium", b"\x36\0") is Taken.REFUSED
+    assert verdict("mqttium", CUT_OFF) is Taken.REFUSED
+    assert verdict("mqttium", PUBLISH, sender=Role.CLIENT) is Taken.UNSUPPORTED
 
 
 def test_ohmqtt(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,9 +85,9 @@ def test_ohmqtt(monkeypatch: pytest.MonkeyPatch) -> None:
             raise Theirs
 
     install(monkeypatch, {"ohmqtt.packet": {"decode_packet": decode}, "ohmqtt.error": {"MQTTError": Theirs}})
-    assert verdict("ohmqtt", PUBLISH) is Verdict.ACCEPTED
-    assert verdict("ohmqtt", CUT_OFF) is Verdict.REFUSED
-    assert verdict("ohmqtt", PUBLISH, 4) is Verdict.UNSUPPORTED
+    assert verdict("ohmqtt", PUBLISH) is Taken.ACCEPTED
+    assert verdict("ohmqtt", CUT_OFF) is Taken.REFUSED
+    assert verdict("ohmqtt", PUBLISH, 4) is Taken.UNSUPPORTED
 
 
 def test_zmqtt(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,8 +98,8 @@ def test_zmqtt(monkeypatch: pytest.MonkeyPatch) -> None:
 
     inner = {"zmqtt._internal.packets.codec": {"decode": decode}}
     install(monkeypatch, {**inner, "zmqtt.errors": {"MQTTError": Theirs}})
-    assert verdict("zmqtt", PUBLISH) is Verdict.ACCEPTED
-    assert verdict("zmqtt", CUT_OFF) is Verdict.REFUSED
+    assert verdict("zmqtt", PUBLISH) is Taken.ACCEPTED
+    assert verdict("zmqtt", CUT_OFF) is Taken.REFUSED
     assert decoder_of("zmqtt", 4, Role.CLIENT).decode(b"\0", 4, Role.CLIENT).text == "ValueError: 3.1.1"
 
 
@@ -132,10 +132,10 @@ def test_amqtt(monkeypatch: pytest.MonkeyPatch) -> None:
             "amqtt.errors": dict.fromkeys(("AMQTTError", "MQTTError", "CodecError", "NoDataError"), Theirs),
         },
     )
-    assert verdict("amqtt", PUBLISH, 4) is Verdict.ACCEPTED
-    assert verdict("amqtt", CUT_OFF, 4) is Verdict.REFUSED
-    assert verdict("amqtt", PUBLISH + b"x", 4) is Verdict.REFUSED
-    assert verdict("amqtt", b"\0\0", 4) is Verdict.REFUSED
+    assert verdict("amqtt", PUBLISH, 4) is Taken.ACCEPTED
+    assert verdict("amqtt", CUT_OFF, 4) is Taken.REFUSED
+    assert verdict("amqtt", PUBLISH + b"x", 4) is Taken.REFUSED
+    assert verdict("amqtt", b"\0\0", 4) is Taken.REFUSED
 
 
 def test_moat_and_mqtt5(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -158,9 +158,9 @@ def test_moat_and_mqtt5(monkeypatch: pytest.MonkeyPatch) -> None:
         },
     )
     for name in ("moat-lib-mqtt", "mqtt5"):
-        assert verdict(name, PUBLISH) is Verdict.ACCEPTED
-        assert verdict(name, PUBLISH + b"x") is Verdict.REFUSED
-        assert verdict(name, CUT_OFF) is Verdict.REFUSED
+        assert verdict(name, PUBLISH) is Taken.ACCEPTED
+        assert verdict(name, PUBLISH + b"x") is Taken.REFUSED
+        assert verdict(name, CUT_OFF) is Taken.REFUSED
 
 
 def test_paho(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -177,14 +177,14 @@ def test_paho(monkeypatch: pytest.MonkeyPatch) -> None:
             "paho.mqtt.exception": {"MQTTException": Theirs},
         },
     )
-    assert verdict("paho-mqtt", PUBLISH) is Verdict.ACCEPTED
-    assert verdict("paho-mqtt", b"\x36\4\0\1a\0") is Verdict.REFUSED
-    assert verdict("paho-mqtt", PINGRESP) is Verdict.ACCEPTED
-    assert verdict("paho-mqtt", b"\xd0\1\0") is Verdict.REFUSED
-    assert verdict("paho-mqtt", b"\xe0\1\0", 4) is Verdict.REFUSED
-    assert verdict("paho-mqtt", b"\x82\1\0") is Verdict.REFUSED
-    assert verdict("paho-mqtt", CUT_OFF) is Verdict.REFUSED
-    assert verdict("paho-mqtt", b"\0\0") is Verdict.REFUSED
+    assert verdict("paho-mqtt", PUBLISH) is Taken.ACCEPTED
+    assert verdict("paho-mqtt", b"\x36\4\0\1a\0") is Taken.REFUSED
+    assert verdict("paho-mqtt", PINGRESP) is Taken.ACCEPTED
+    assert verdict("paho-mqtt", b"\xd0\1\0") is Taken.REFUSED
+    assert verdict("paho-mqtt", b"\xe0\1\0", 4) is Taken.REFUSED
+    assert verdict("paho-mqtt", b"\x82\1\0") is Taken.REFUSED
+    assert verdict("paho-mqtt", CUT_OFF) is Taken.REFUSED
+    assert verdict("paho-mqtt", b"\0\0") is Taken.REFUSED
 
 
 def test_all_of_them_are_known() -> None:

@@ -22,7 +22,7 @@ from typing import NoReturn
 
 import pytest
 
-from mqttws.fuzz.adapters import DecoderUnusable
+from mqttws.conformance.codec import DecoderUnusable
 from mqttws.fuzz.adapters.peers import PEERS
 
 SCRIPTS = Path(__file__).parent / "node"

@@ -9,7 +9,7 @@ from importlib import metadata
 import pytest
 
 from mqttws.cli import main
-from mqttws.fuzz.adapters import Verdict
+from mqttws.conformance.codec import Taken
 from mqttws.fuzz.adapters.peers import PEERS, decoder_of
 from mqttws.vocabulary import Role
 from tests.interop.counterparts import find_node_packages, need
@@ -23,8 +23,8 @@ def test_a_known_decoder_takes_what_is_good_and_not_what_is_cut_off(name: str) -
     for version in peer.versions:
         with closing(decoder_of(name, version, Role.SERVER)) as decoder:
             wire = "3005 0001 61 00 78" if version == 5 else "3004 0001 61 78"
-            assert decoder.decode(bytes.fromhex(wire), version, Role.SERVER).verdict is Verdict.ACCEPTED
-            assert decoder.decode(b"\x30\x7f\0", version, Role.SERVER).verdict is Verdict.REFUSED
+            assert decoder.decode(bytes.fromhex(wire), version, Role.SERVER).taken is Taken.ACCEPTED
+            assert decoder.decode(b"\x30\x7f\0", version, Role.SERVER).taken is Taken.REFUSED
 
 
 def test_all_of_them_answer_to_the_same_bytes(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,4 +1,4 @@
-// npm's mqtt-packet on standard input and output, in the line protocol of mqttws.fuzz.adapters.command.
+// npm's mqtt-packet on standard input and output, in the line protocol of mqttws.conformance.codec.command.
 // node mqtt_packet.cjs VERSION, in a folder from which the package can be loaded; --check says which release that is.
 'use strict'
 const readline = require('node:readline')

@@ -12,8 +12,8 @@ from importlib import import_module, metadata
 from typing import Any, Final, TypeAlias
 
 from mqttws.codec.dispatch import read_header
-from mqttws.fuzz.adapters.in_process import InProcess
-from mqttws.fuzz.adapters.verdict import DecoderUnusable
+from mqttws.conformance.codec.answer import DecoderUnusable
+from mqttws.conformance.codec.in_process import InProcess
 from mqttws.vocabulary import PacketType, Role
 
 __all__ = ["PEERS", "Peer", "decoder_of"]

@@ -1,4 +1,4 @@
-"""A Python decoder on standard input and output, in the line protocol of :mod:`~mqttws.fuzz.adapters.command`.
+"""A Python decoder on standard input and output, in the line protocol of :mod:`~mqttws.conformance.codec.command`.
 
 ``python -m mqttws.fuzz.adapters.serve NAME VERSION SENDER`` for a decoder of :mod:`~mqttws.fuzz.adapters.peers`, or
 ``module:function`` for any other. ``--check`` only says whether it is there, and which release.
@@ -11,9 +11,9 @@ import os
 import sys
 from typing import TextIO
 
+from mqttws.conformance.codec.answer import Answer, DecoderUnusable, Taken
+from mqttws.conformance.codec.in_process import InProcess, load
 from mqttws.fuzz.adapters import peers
-from mqttws.fuzz.adapters.in_process import InProcess, load
-from mqttws.fuzz.adapters.verdict import Answer, DecoderUnusable, Verdict
 from mqttws.vocabulary import Role
 
 __all__ = ["main", "serve"]
@@ -44,9 +44,9 @@ def serve(decoder: InProcess, version: int, sender: Role, lines: TextIO, output:
 
 
 def _line(answer: Answer) -> str:
-    if answer.verdict is Verdict.ACCEPTED:
+    if answer.taken is Taken.ACCEPTED:
         return f"ok {json.dumps(answer.fields)}" if answer.fields is not None else "ok"
-    word = {Verdict.REFUSED: "error", Verdict.UNSUPPORTED: "unsupported"}.get(answer.verdict, "crash")
+    word = {Taken.REFUSED: "error", Taken.UNSUPPORTED: "unsupported"}.get(answer.taken, "crash")
     return f"{word} {' '.join(answer.text.split())}".rstrip()
 
 

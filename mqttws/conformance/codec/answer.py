@@ -8,10 +8,10 @@ from typing import Any, Protocol
 
 from mqttws.vocabulary import Role
 
-__all__ = ["Answer", "Decoder", "DecoderUnusable", "Verdict"]
+__all__ = ["Answer", "Decoder", "DecoderUnusable", "Taken"]
 
 
-class Verdict(Enum):
+class Taken(Enum):
     """How a decoder took some bytes."""
 
     ACCEPTED = "accepted"
@@ -26,9 +26,9 @@ class Verdict(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A verdict, what was said with it, and the fields if some were read, in the words of the vectors."""
+    """How it was taken, what was said with it, and the fields if some were read, in the words of the vectors."""
 
-    verdict: Verdict
+    taken: Taken
     text: str = ""
     fields: dict[str, Any] | None = None
 

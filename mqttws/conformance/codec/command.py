@@ -25,7 +25,7 @@ from contextlib import suppress
 from tempfile import TemporaryFile
 from typing import IO, Final
 
-from mqttws.fuzz.adapters.verdict import Answer, DecoderUnusable, Verdict
+from mqttws.conformance.codec.answer import Answer, DecoderUnusable, Taken
 from mqttws.vocabulary import Role
 
 __all__ = ["CommandDecoder", "read_answer"]
@@ -131,8 +131,8 @@ class CommandDecoder:
         del self._running[key]
         how = process.end()
         if line is None:
-            return Answer(Verdict.HUNG, f"no answer within {self._limit:g} seconds")
-        return Answer(Verdict.CRASHED, how)
+            return Answer(Taken.HUNG, f"no answer within {self._limit:g} seconds")
+        return Answer(Taken.CRASHED, how)
 
     def _start(self, version: int, sender: Role) -> _Process:
         filled = [part.replace("{version}", str(version)).replace("{sender}", sender.value) for part in self._command]
@@ -161,11 +161,11 @@ def read_answer(line: bytes, name: str) -> Answer:
             fields = json.loads(rest) if rest else None
         except ValueError as error:
             raise DecoderUnusable(f"{name}: what follows 'ok' is no JSON: {error}") from None
-        return Answer(Verdict.ACCEPTED, fields=fields if isinstance(fields, dict) else None)
+        return Answer(Taken.ACCEPTED, fields=fields if isinstance(fields, dict) else None)
     if word == "error":
-        return Answer(Verdict.REFUSED, rest)
+        return Answer(Taken.REFUSED, rest)
     if word == "unsupported":
-        return Answer(Verdict.UNSUPPORTED, rest)
+        return Answer(Taken.UNSUPPORTED, rest)
     if word == "crash":
-        return Answer(Verdict.CRASHED, rest)
+        return Answer(Taken.CRASHED, rest)
     raise DecoderUnusable(f"{name} said {text[:80]!r}; a line begins with ok, error, unsupported or crash")

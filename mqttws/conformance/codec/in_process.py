@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from typing import Any, Final
 
-from mqttws.fuzz.adapters.verdict import Answer, DecoderUnusable, Verdict
-from mqttws.fuzz.deadline import Hang, time_limit
+from mqttws.conformance.codec.answer import Answer, DecoderUnusable, Taken
+from mqttws.conformance.codec.deadline import Hang, time_limit
 from mqttws.vocabulary import Role
 
 __all__ = ["InProcess", "load"]
@@ -56,17 +56,17 @@ class InProcess:
             with time_limit(self._limit):
                 found = self._decode(*arguments)
         except Hang as hang:
-            return Answer(Verdict.HUNG, str(hang))
+            return Answer(Taken.HUNG, str(hang))
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # noqa: BLE001 - it may raise anything, and that is the question
             words = f"{type(error).__name__}: {error}"
             refuses = isinstance(error, self._refusals) if self._refusals else not isinstance(error, _BUGS)
             meant = refuses and isinstance(error, Exception)
-            return Answer(Verdict.REFUSED if meant else Verdict.CRASHED, words)
+            return Answer(Taken.REFUSED if meant else Taken.CRASHED, words)
         if found is NotImplemented:
-            return Answer(Verdict.UNSUPPORTED)
-        return Answer(Verdict.ACCEPTED, fields=dict(found) if isinstance(found, Mapping) else None)
+            return Answer(Taken.UNSUPPORTED)
+        return Answer(Taken.ACCEPTED, fields=dict(found) if isinstance(found, Mapping) else None)
 
     def close(self) -> None:
         """Nothing is held."""
