@@ -65,6 +65,8 @@ ROWS: Final = (
     Row("sends_property_length", "It says by a Property Length of 0 that a packet has no properties.",
         "MQTT-2.2.2-1", "", _BOTH, "CONNECT|CONNACK"),
     # CONNECT
+    Row("sends_connect_first", "The first packet that it sends on a connection is CONNECT.",
+        "MQTT-3.1.0-1", "MQTT-3.1.0-1", _CLIENT, "CONNECT"),
     Row("sends_protocol_name", "The protocol name in its CONNECT is MQTT.",
         "MQTT-3.1.2-1", "", _CLIENT, "CONNECT"),
     Row("sends_whole_will", "A Will that it announces is there as a whole.",

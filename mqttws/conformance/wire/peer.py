@@ -278,6 +278,12 @@ class Peer:
             self._lost = f"what it sends can no longer be read: {error}"
 
     def _hold_against(self, packet: RawPacket) -> None:
+        if self._framer.expect_connect:
+            if self.judges:
+                for version in ProtocolVersion:  # nobody has said which one it is
+                    message = "the first packet is not a CONNECT"
+                    self._watch.fault(version, "MQTT-3.1.0-1", message, self._recorder.lines)
+            return
         try:
             decode(encode(packet), self.version, sender=self.role.peer)
         except RemoteProtocolError as error:
