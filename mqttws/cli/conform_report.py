@@ -9,7 +9,7 @@ from mqttws.cli.conform_output import add_output_options, put_out
 from mqttws.cli.outcome import UsageError
 from mqttws.conformance.report import BadReport, Report
 
-__all__ = ["EXAMPLES", "add_arguments", "run"]
+__all__ = ["EXAMPLES", "add_arguments", "read_report", "run"]
 
 EXAMPLES: Final = """\
 examples:
@@ -33,10 +33,11 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(args: Namespace) -> int:
     """Read and show."""
-    return put_out([_read(path) for path in args.files], args)
+    return put_out([read_report(path) for path in args.files], args)
 
 
-def _read(path: str) -> Report:
+def read_report(path: str) -> Report:
+    """A report's file. Raises :class:`UsageError` if it is none."""
     try:
         with open(path, "rb") as file:
             data = file.read(_LARGEST + 1)

@@ -15,7 +15,7 @@ from mqttws.conformance.chapters import version_name
 from mqttws.conformance.check import Check
 from mqttws.conformance.verdict import NotApplicable, Outcome, Result, Verdict
 
-__all__ = ["Plan", "Probe", "ProbeFactory", "Progress", "failed_in", "faults", "run_checks", "select"]
+__all__ = ["Plan", "Probe", "ProbeFactory", "Progress", "Runner", "failed_in", "faults", "run_checks", "select"]
 
 #: How the reason begins where a check has raised what no check may raise.
 _FAULT: Final = "the check itself is wrong: "
@@ -95,36 +95,48 @@ def faults(results: Iterable[Result]) -> list[Result]:
 async def run_checks(
     checks: Sequence[Check], factory: ProbeFactory, plan: Plan | None = None, progress: Progress | None = None
 ) -> list[Result]:
-    """Run checks, and give their results in the same order.
-
-    First those that may go on side by side, then those that want to be alone, then the passive ones, which judge what
-    the others have seen. What the time does not reach is not tested.
-    """
-    run = _Run(factory, plan or Plan(), progress, len(checks))
-    with trio.move_on_after(run.plan.seconds):
-        order = list(checks)
-        if run.plan.seed:
-            random.Random(run.plan.seed).shuffle(order)  # noqa: S311 - an order that repeats with the seed
-        await run.side_by_side([check for check in order if not check.alone and not check.passive])
-        for check in order:
-            if check.alone and not check.passive:
-                await run.one(check)
-        for check in order:
-            if check.passive:
-                await run.one(check)
-    for check in checks:
-        if check.id not in run.results:
-            run.note(check, Verdict.NOT_TESTED, f"the run was over after {run.plan.seconds:g} s")
-    return [run.results[check.id] for check in checks]
+    """Run checks, and give their results in the same order; see :class:`Runner`."""
+    runner = Runner(checks, factory, plan, progress)
+    await runner.run()
+    return runner.results
 
 
-class _Run:
-    def __init__(self, factory: ProbeFactory, plan: Plan, progress: Progress | None, total: int) -> None:
-        self.plan = plan
-        self.results: dict[str, Result] = {}
+class Runner:
+    """One run of checks. Its :attr:`results` can be had at any time, also when it was cancelled."""
+
+    def __init__(
+        self,
+        checks: Sequence[Check],
+        factory: ProbeFactory,
+        plan: Plan | None = None,
+        progress: Progress | None = None,
+    ) -> None:
+        self.checks = checks
+        self.plan = plan or Plan()
         self._factory = factory
         self._progress = progress
-        self._total = total
+        self._results: dict[str, Result] = {}
+
+    @property
+    def results(self) -> list[Result]:
+        """One for each check, in their order; what was not reached is not tested."""
+        over = "the run was over before"
+        return [self._results.get(check.id) or _result(check, Verdict.NOT_TESTED, over) for check in self.checks]
+
+    async def run(self) -> None:
+        """First those that may go on side by side, then those that want to be alone, then the passive ones."""
+        order = list(self.checks)
+        if self.plan.seed:
+            random.Random(self.plan.seed).shuffle(order)  # noqa: S311 - an order that repeats with the seed
+        active = [check for check in order if not check.passive]
+        with trio.move_on_after(self.plan.seconds):
+            await self.side_by_side([check for check in active if not check.alone])
+            for check in active:
+                if check.alone:
+                    await self.one(check)
+        for check in order:
+            if check.passive:  # takes no time
+                await self.one(check)
 
     async def side_by_side(self, checks: Sequence[Check]) -> None:
         """Run them, so many at a time, begun in their order."""
@@ -142,27 +154,11 @@ class _Run:
         """Run one check, whatever becomes of it."""
         began = trio.current_time()
         verdict, reason, transcript = await self._carry_out(check)
-        self.note(check, verdict, reason, transcript, trio.current_time() - began)
-
-    def note(
-        self, check: Check, verdict: Verdict, reason: str, transcript: tuple[str, ...] = (), seconds: float = 0.0
-    ) -> None:
-        """Keep a result, and tell of it."""
         kept = transcript if self.plan.keep_all or verdict in _TELLING else ()
-        result = Result(
-            check.id,
-            int(check.version),
-            check.statements,
-            check.chapter,
-            check.title,
-            verdict,
-            reason,
-            kept,
-            seconds,
-        )
-        self.results[check.id] = result
+        result = _result(check, verdict, reason, kept, trio.current_time() - began)
+        self._results[check.id] = result
         if self._progress is not None:
-            self._progress(result, len(self.results), self._total)
+            self._progress(result, len(self._results), len(self.checks))
 
     async def _carry_out(self, check: Check) -> tuple[Verdict, str, tuple[str, ...]]:
         """Verdict, reason and evidence."""
@@ -181,6 +177,22 @@ class _Run:
         if scope.cancelled_caught:
             return Verdict.INCONCLUSIVE, f"it was not over after {self.plan.check_seconds:g} s", seen
         return Verdict.PASSED, "", seen
+
+
+def _result(
+    check: Check, verdict: Verdict, reason: str, transcript: tuple[str, ...] = (), seconds: float = 0.0
+) -> Result:
+    return Result(
+        check.id,
+        int(check.version),
+        check.statements,
+        check.chapter,
+        check.title,
+        verdict,
+        reason,
+        transcript,
+        seconds,
+    )
 
 
 def _require(check: Check, probe: Probe) -> None:

@@ -48,8 +48,8 @@ async def discover(
 ) -> None:
     """Fill in the subject's patience, versions, capabilities and offers.
 
-    What it is ``without`` is not tried, ``patience`` in seconds not measured. Raises :class:`Unreachable` if no version is
-    spoken with us.
+    What it is ``without`` is not tried, ``patience`` in seconds not measured. Raises :class:`Unreachable` if no version
+    is spoken with us.
     """
     subject.patience = _FIRST_PATIENCE if patience is None else patience
     trouble: dict[str, None] = {}

@@ -97,8 +97,8 @@ class ServerProbe:
         return tuple(self._recorder.lines)
 
     def name(self, length: int = 12) -> str:
-        """A new name of letters and digits."""
-        return "c" + "".join(self._random.choices(_ALPHABET, k=length))
+        """A new name of letters and digits, behind what is to stand in front of Client Identifiers."""
+        return self.subject.client_ids + "".join(self._random.choices(_ALPHABET, k=length))
 
     def topic(self, *levels: str) -> str:
         """A new topic, in which nothing else is published, with more levels behind it."""
@@ -158,7 +158,7 @@ class ServerProbe:
         In 3.1.1 a ``session_expiry_interval`` above 0 does without CleanSession: it is how long a Session may last.
         """
         who = account or self.subject.account
-        said = {name: value for name, value in properties.items() if value is not None}
+        said = {name: value for name, value in ({**self.subject.properties, **properties}).items() if value is not None}
         if not self.is_v5:
             clean_start = clean_start and not said.get("session_expiry_interval")
             said = {}

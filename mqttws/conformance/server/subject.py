@@ -35,13 +35,16 @@ class ServerSubject:
     """A Server, and what was found out about it before the checks.
 
     ``second`` is another account, of which Sessions and messages are to be kept apart. ``topics`` stands in front of
-    every topic. ``capabilities`` and ``offers`` (the properties of CONNACK) are by version; a version that is not there
-    is not spoken. ``patience`` are the seconds that something owed may take.
+    every topic, ``client_ids`` in front of every Client Identifier, and ``properties`` are in every 5.0 CONNECT.
+    ``capabilities`` and ``offers`` (the properties of CONNACK) are by version; a version that is not there is not
+    spoken. ``patience`` are the seconds that something owed may take.
     """
 
     account: Account
     second: Account | None = None
     topics: str = "mqttws/conform"
+    client_ids: str = "c"
+    properties: Mapping[str, Any] = field(default_factory=dict)
     seed: int = 0
     patience: float = 2.0
     capabilities: dict[ProtocolVersion, frozenset[str]] = field(default_factory=dict)
