@@ -11,6 +11,7 @@ __all__ = ["EXAMPLES", "SUBCOMMANDS", "add_arguments", "run"]
 
 EXAMPLES: Final = """\
 examples:
+  mqttws conform list --untested
   mqttws conform server ws://127.0.0.1:9001/mqtt --save mosquitto.json
   mqttws conform report mosquitto.json aedes.json --html conformance.html
 
@@ -20,6 +21,7 @@ exit status:
 
 #: What there is to do; ``mqttws.cli.conform_<name>`` holds ``EXAMPLES``, ``add_arguments(parser)`` and ``run(args)``.
 SUBCOMMANDS: Final = {
+    "list": "list the statements of both standards, and what decides them",
     "server": "check a running Server",
     "subject": "be a client under test: this package's own, led line by line",
     "report": "show what was found out, of one subject or of several side by side",
