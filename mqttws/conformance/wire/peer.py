@@ -88,6 +88,8 @@ class Peer:
         self.disconnect: Disconnect | None = None
         #: How the subject has ended the connection; None as long as it has not.
         self.ending: Ending | None = None
+        #: Packets that have come and break a rule by themselves.
+        self.broken: list[RawPacket] = []
         #: Frames that have come and are no part of MQTT: Ping, Pong.
         self.control: list[Frame] = []
         #: Whether the answers to Ping and Close come by themselves.
@@ -265,6 +267,7 @@ class Peer:
         try:
             for packet in self._framer.packets(Checks.LENIENT):
                 if isinstance(packet, RawPacket):
+                    self.broken.append(packet)
                     self._hold_against(packet)
                 else:
                     self.arrived.append(packet)
