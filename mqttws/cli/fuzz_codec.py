@@ -19,7 +19,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final
 
-from mqttws.cli.fuzz_options import add_bounds, add_decoders, add_findings, bounds_of, decoder_from, note
+from mqttws.cli.decoders import add_decoders, decoder_from
+from mqttws.cli.fuzz_options import add_bounds, add_findings, bounds_of, note
 from mqttws.cli.outcome import ExitCode, UsageError
 from mqttws.conformance.codec import DecoderUnusable
 from mqttws.fuzz.campaign import CampaignReport, run_campaign

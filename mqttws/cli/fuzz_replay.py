@@ -11,7 +11,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import Final
 
-from mqttws.cli.fuzz_options import add_decoders, decoder_from
+from mqttws.cli.decoders import add_decoders, decoder_from
 from mqttws.cli.outcome import ExitCode, UsageError
 from mqttws.codec import explain
 from mqttws.conformance.codec import DecoderUnusable, InProcess

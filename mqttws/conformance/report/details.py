@@ -46,7 +46,8 @@ class Details:
 
     def detail(self, result: Result) -> str:
         """The element that holds what was seen, ``""`` if there is nothing to say."""
-        parts = [f'<p class="why">{escape(result.reason)}</p>'] if result.reason else []
+        element = "pre" if "\n" in result.reason else "p"  # of a codec it holds the bytes in columns
+        parts = [f'<{element} class="why">{escape(result.reason)}</{element}>'] if result.reason else []
         if result.verdict in _SHOWN:
             parts += _transcript(result)
         return self._keep("".join(parts)) if parts else ""

@@ -68,8 +68,9 @@ def _told(result: Result, paint: Paint, kind: str, *, transcripts: bool) -> Iter
     yield f"{paint(kind, result.verdict.value.upper())} {harmless(f'{result.check}: {result.title}')}"
     for statement, rule in rules_of(result):
         yield from _wrapped(f"{statement}: {rule}" if rule else statement, "the rule: ")
-    for number, line in enumerate(result.reason.splitlines()):
-        yield from _wrapped(line, "  " if number else "what was seen: ")
+    first, *others = result.reason.splitlines() or [""]
+    yield from _wrapped(first, "what was seen: ")
+    yield from (f"    {harmless(line)}".rstrip() for line in others)
     if transcripts and result.verdict is not Verdict.NOT_STRICT:
         for line in brief_transcript(result, _TRANSCRIPT):
             yield f"  | {harmless(line)}"

@@ -1,0 +1,1 @@
+"""The checks of codecs: byte vectors, by the rule that they show."""
