@@ -24,6 +24,7 @@ SUBCOMMANDS: Final = {
     "list": "list the statements of both standards, and what decides them",
     "server": "check a running Server",
     "subject": "be a client under test: this package's own, led line by line",
+    "codec": "check a codec, in this process or behind a command, with byte vectors",
     "report": "show what was found out, of one subject or of several side by side",
 }
 
