@@ -112,14 +112,14 @@ async def absent(peer: Connected, why: str, topic: str | None = None) -> None:
 async def nothing_but(
     probe: ServerProbe, peer: Connected, topic: str, publisher: Connected, why: str, *, qos: int = 1
 ) -> None:
-    """Nothing at all has come to a subscriber of a topic before a fresh message on it, nor directly behind that.
+    """Nothing has come to a subscriber of a topic before a fresh message on it, nor directly behind that.
 
     Raises :class:`Failed` with ``why`` in words.
     """
     before = await probe.fresh_message(peer, topic, publisher, qos)
     if publishes(before):
         raise Failed(why)
-    await absent(peer, why)
+    await absent(peer, why, topic)
 
 
 # -- Sessions ----------------------------------------------------------------------------------------------------------
