@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import random
 import string
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, Final, TypeVar
 
 import trio
 
-from mqttws.codec import ConnAck, Connect, Packet, PubAck, Publish, SubAck, Subscribe
+from mqttws.codec import ConnAck, Connect, Packet, PubAck, Publish, RawPacket, SubAck, Subscribe
 from mqttws.conformance.check import Kind, checker
 from mqttws.conformance.client.convention import (
     Connected,
@@ -27,7 +28,7 @@ from mqttws.conformance.client.visit import Visit
 from mqttws.conformance.verdict import Failed, Inconclusive, NotApplicable, NotStrict, NotTested
 from mqttws.conformance.watch import Watch
 from mqttws.conformance.wire.opening import Head, answer, read_head
-from mqttws.conformance.wire.peer import Sendable
+from mqttws.conformance.wire.peer import Ended
 from mqttws.trace import Recorder
 from mqttws.transport.tap import tap
 from mqttws.vocabulary import ProtocolVersion, Role
@@ -60,7 +61,7 @@ class ClientProbe:
         self._visits: list[Visit] = []
         self._streams: list[trio.abc.Stream] = []
         self._lane: Lane | None = None
-        self._away = True  # as far as the program has told
+        self._counts: Counter[str] = Counter()  # how often it was told to connect, has connected and was disconnected
         self._random = random.Random(f"{subject.seed}/{check}")  # noqa: S311 - no secret; it repeats with the seed
 
     @property
@@ -94,7 +95,7 @@ class ClientProbe:
         """Give a task. What this version has no words for is left out."""
         if name == "connect":
             values = {"version": int(self.version), **values}
-            self._away = False
+            self._counts["connect"] += 1
             if not self.is_v5:
                 values = {key: value for key, value in values.items() if key not in _ONLY_V5}
         lane = await self.lane()
@@ -110,8 +111,8 @@ class ClientProbe:
         lane = await self.lane()
         with _told():
             found = await lane.driver.expect(*kinds, within=self.patience if within is None else within)
-        if isinstance(found, Disconnected):
-            self._away = True
+        if isinstance(found, Connected | Disconnected):
+            self._counts[found.name] += 1
         return found
 
     async def tells(self) -> bool:
@@ -241,8 +242,8 @@ class ClientProbe:
             return await visit.expect(kind, within=(await self.lane()).coming)
         found = await self._first(visit, task)
         while not isinstance(found, kind):
-            if isinstance(found, Event):
-                raise Inconclusive(f"it does not {task}: {found}")
+            if not isinstance(found, Packet):
+                raise Inconclusive(f"it does not {task} as it should: {found}")
             visit.aside.append(found)
             found = await self._first(visit, task)
         return found
@@ -260,7 +261,7 @@ class ClientProbe:
                     found.append(said)
 
         async def read() -> None:
-            found.append(await visit.receive(f"what {task} asks for"))
+            found.append(await visit.anything(f"what {task} asks for"))
 
         async def first_of(function: Callable[[], Awaitable[None]], nursery: trio.Nursery) -> None:
             try:
@@ -318,7 +319,7 @@ class ClientProbe:
                 return found
             found.append(message)
 
-    async def attempt(self, visit: Visit, task: str, **values: Any) -> list[Packet]:
+    async def attempt(self, visit: Visit, task: str, **values: Any) -> list[Packet | RawPacket]:
         """What the Client sends for a task that it had better refuse: the packets before those of a good task.
 
         Nothing, if it ends the connection instead. Without events this cannot be seen: :class:`NotTested`.
@@ -326,43 +327,68 @@ class ClientProbe:
         if not await self.tells():
             raise NotTested("whether a task is refused only a program can tell that is started by the kit")
         await self.task(task, **values)
-        try:
-            found = await self._first(visit, task)
-        except Failed:
-            return []
-        except Inconclusive:
-            found = None  # it was dropped in silence, or waits
-        if isinstance(found, Packet):
+        found: Any = None  # if it is dropped in silence, or waits
+        with suppress(Inconclusive):
+            found = await self._unless_ended(visit, task)
+        if isinstance(found, Packet | RawPacket):
             return [found]
-        last = self.name()
-        await self.task("publish", topic=last, payload=b"", qos=0)
-        before: list[Packet] = []
-        try:
-            while True:
-                packet = await self._first(visit, "publish")
-                if isinstance(packet, Event):
-                    raise Inconclusive(f"it does not publish a good message behind that: {packet}")
-                if isinstance(packet, Publish) and packet.topic == last:
-                    return before
-                before.append(packet)
-        except Failed:
-            return before
+        return await self.before(visit)
 
-    async def ends(self, visit: Visit, why: str, *, must: bool | None = None, by: Sequence[Sendable] = ()) -> None:
-        """The Client has to end the connection; ``by`` is sent first.
+    async def before(self, visit: Visit) -> list[Packet | RawPacket]:
+        """What comes before the packet of a task that is given now; the other fence, for tasks."""
+        last = self.name()
+        await self.task("publish", topic=last, payload=b"x", qos=0)
+        before: list[Packet | RawPacket] = [*visit.aside]
+        visit.aside.clear()
+        while (packet := await self._unless_ended(visit, "publish")) is not None:
+            if isinstance(packet, Event):
+                raise Inconclusive(f"it does not publish a good message behind that: {packet}")
+            if isinstance(packet, Publish) and packet.topic == last:
+                break
+            before.append(packet)
+        return before
+
+    async def _unless_ended(self, visit: Visit, task: str) -> Any:
+        """As :meth:`_first`, None if the Client has ended the connection."""
+        try:
+            return await self._first(visit, task)
+        except Ended:
+            return None
+
+    async def ends(self, visit: Visit, why: str, *, must: bool | None = None) -> None:
+        """The Client has to end the connection, ``why`` ("behind ...").
 
         ``must`` None: 3.1.1 demands it [MQTT-4.8.0-1], 5.0 only recommends it (4.13.1), so one that goes on is not
         strict there. One that ends it by crashing is not strict either.
         """
-        await visit.send_each(*by)
+        goes_on = await self.goes_on(visit, why)
+        crash = await self.crash()
+        if goes_on:
+            said = f"{goes_on}; {crash}" if crash else goes_on
+            raise (Failed if must or (must is None and not self.is_v5) else NotStrict)(said)
+        if crash:
+            raise NotStrict(f"it ends the connection {why}, but {crash}")
+
+    async def goes_on(self, visit: Visit, why: str) -> str:
+        """How the Client goes on where it should end the connection; ``""`` if it ends it."""
         try:
             await visit.must_end(why, probe=visit.message(self.name().encode(), 1), sign=PubAck)
         except Failed as problem:
-            crash = await self.crash()
-            said = f"{problem}; {crash}" if crash else str(problem)
-            raise (Failed if must or (must is None and not self.is_v5) else NotStrict)(said) from None
-        if crash := await self.crash():
-            raise NotStrict(f"it ends the connection {why}, but by crashing: {crash}")
+            return str(problem)
+        return ""
+
+    async def arrives(self, visit: Visit, publish: Publish) -> None:
+        """A message that was sent is acknowledged as it should be, and reaches the application as it was."""
+        await visit.finish(publish)
+        if not await self.tells():
+            return
+        try:
+            message = await self.event(Message)
+        except Inconclusive as problem:
+            raise Failed(f"the message does not reach the application: {problem}") from None
+        for name in ("topic", "payload", "qos"):
+            if (found := getattr(message, name)) != (wanted := getattr(publish, name)):
+                raise Failed(f"the {name} reaches the application as {found!r:.200}, not {wanted!r:.200}")
 
     async def crash(self) -> str:
         """How the program has crashed, ``""`` if it has not."""
@@ -380,20 +406,28 @@ class ClientProbe:
         finally:
             for stream in self._streams:
                 await trio.aclose_forcefully(stream)
-            if self._lane is not None:
-                await self._clear(self._lane)
+            self._visits.clear()
+            self._streams.clear()
+            lane, self._lane = self._lane, None
+            if lane is not None:
+                await self._clear(lane)
 
     async def _clear(self, lane: Lane) -> None:
+        """Leave the lane as somebody else may take it: its program is where a new connection can begin, or ended."""
         if lane.driver.tells and not await self._is_away(lane):
             await lane.give_up()
+        self._counts.clear()
         self.subject.give_back(lane)
 
     async def _is_away(self, lane: Lane) -> bool:
-        """Whether the program runs, and is where a new connection can begin."""
-        if not self._away:
-            with suppress(Inconclusive, NotApplicable, NotTested):
-                await self.event(Disconnected, within=min(self.patience, 3.0))
-        return self._away and not await lane.driver.crash()
+        """Whether each connection has begun and ended, so that no event of one can come any more."""
+        if self._counts["connect"] != self._counts["connected"]:
+            return False
+        with suppress(ProgramFailed):
+            for _ in range(self._counts["connected"] - self._counts["disconnected"]):
+                await lane.driver.expect(Disconnected, within=min(self.patience, 3.0))
+            return not await lane.driver.crash()
+        return False
 
 
 #: Seconds that a program that runs may take to connect, however impatient one is otherwise.

@@ -5,10 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeVar
 
-from mqttws.codec import Connect, Packet, PingReq, PubAck, PubComp, Publish, PubRec, PubRel, Subscribe, Unsubscribe
+import trio
+
+from mqttws.codec import (
+    Connect,
+    Packet,
+    PingReq,
+    PubAck,
+    PubComp,
+    Publish,
+    PubRec,
+    PubRel,
+    RawPacket,
+    Subscribe,
+    Unsubscribe,
+)
 from mqttws.conformance.verdict import Failed
 from mqttws.conformance.wire.opening import Head
-from mqttws.conformance.wire.peer import Peer
+from mqttws.conformance.wire.peer import Ended, Missing, Peer
 from mqttws.vocabulary import QOS
 
 __all__ = ["Visit"]
@@ -44,6 +58,15 @@ class Visit(Peer):
     ) -> _P:
         """As :meth:`Peer.expect`; a Client may do many things of its own."""
         return await super().expect(kind, aside=aside, where=where, within=within)
+
+    async def anything(self, wanted: str) -> Packet | RawPacket:
+        """The next packet, be it good or broken. Raises as :meth:`receive` does for none."""
+        found = await self._next(trio.current_time() + self.patience)
+        if found is not None:
+            return found
+        if self.ending is not None:
+            raise Ended(wanted, self.ending, self.disconnect)
+        raise Missing(f"{wanted} does not come within {self.patience:g} s")
 
     def message(self, payload: bytes = b"x", qos: int = 0, *, topic: str | None = None, **said: Any) -> Publish:
         """A message for the Client, on the topic that it has subscribed to, with an identifier if it needs one.
