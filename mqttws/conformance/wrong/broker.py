@@ -24,6 +24,8 @@ _NEVER = 0xFFFF_FFFF
 class Broker:
     """All that outlives a connection. Times are trio's clock."""
 
+    member_type: type[Member] = Member
+
     def __init__(self) -> None:
         self.members: dict[str, Member] = {}
         self.retained: dict[str, Message] = {}
@@ -139,7 +141,7 @@ class Broker:
             return known, True
         if known is not None:
             self.end(known)
-        self.members[key] = member = Member(key, version)
+        self.members[key] = member = self.member_type(key, version)
         return member, False
 
     def resume(self, member: Member, version: ProtocolVersion) -> None:

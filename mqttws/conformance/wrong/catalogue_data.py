@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from mqttws.conformance import statements
 from mqttws.conformance.chapters import version_name
 from mqttws.conformance.check import Kind
 from mqttws.conformance.wrong.entry import Wrong
@@ -32,6 +33,8 @@ def entries() -> Iterator[Wrong]:
 def _takers(kind: Kind, sender: Role, version: ProtocolVersion) -> Iterator[Wrong]:
     """Subjects that pass over what breaks a statement."""
     for statement in broken_vectors(version, sender):
+        if not _binds(version, statement, sender.peer):
+            continue  # says nothing to whoever receives it
         broken = (statement, *_RECEIVERS[version].get(statement, ()))
         yield Wrong(
             f"passes_over_{_slug(version, statement)}",
@@ -39,12 +42,15 @@ def _takers(kind: Kind, sender: Role, version: ProtocolVersion) -> Iterator[Wron
             f"It passes over packets that break {statement} by themselves, and goes on.",
             {version: broken},
             tamper=swallower(frozenset((statement,)), sender),
+            shows=False,
         )
 
 
 def _senders(kind: Kind, role: Role, version: ProtocolVersion) -> Iterator[Wrong]:
     """Subjects that send what breaks a statement."""
     for statement, vector in broken_vectors(version, role).items():
+        if not _binds(version, statement, role):
+            continue
         yield Wrong(
             f"sends_{_slug(version, statement)}",
             kind,
@@ -52,6 +58,11 @@ def _senders(kind: Kind, role: Role, version: ProtocolVersion) -> Iterator[Wrong
             {version: (statement,)},
             tamper=emitter(bytes.fromhex(vector["hex"])),
         )
+
+
+def _binds(version: ProtocolVersion, statement: str, role: Role) -> bool:
+    """Whether a statement has something to say to this end."""
+    return role.value in next(one["applies_to"] for one in statements(version) if one["id"] == statement)
 
 
 def _slug(version: ProtocolVersion, statement: str) -> str:

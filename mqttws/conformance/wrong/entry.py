@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any, Final, TypeAlias
 
 from mqttws.conformance.check import Check, Kind, numbered
+from mqttws.conformance.wrong.broker import Broker
+from mqttws.conformance.wrong.member import Member
 from mqttws.conformance.wrong.proxy import Tamper
-from mqttws.conformance.wrong.reference_server import LIMITED, Offer, ReferenceServer
+from mqttws.conformance.wrong.reference_server import LIMITED, Offer, ReferenceServer, Visit
 from mqttws.vocabulary import ProtocolVersion
 
-__all__ = ["OFFERS", "Names", "Wrong", "ids", "wrong_broker", "wrong_visit", "wrong_wire"]
+__all__ = ["OFFERS", "Methods", "Names", "Wrong", "wrong_client", "wrong_server"]
 
 #: Statements, as the decorators of checks take them: one, or several.
 Names: TypeAlias = str | tuple[str, ...]
+
+#: Methods that take the place of those of a class.
+Methods: TypeAlias = Mapping[str, Any]
 
 #: What the correct Server may be set to offer, by name.
 OFFERS: Final[Mapping[str, Offer]] = {
@@ -36,7 +41,8 @@ class Wrong:
 
     ``statements`` are those that it breaks, by version; a check that names one of them has to fail. Other checks that
     may fail with it stand in ``also``, as patterns of their names. ``tamper`` makes what a proxy does to a connection,
-    ``server`` the Server behind it, which has the ``offer`` of that name.
+    ``server`` the Server behind it, which has the ``offer`` of that name. With ``shows`` its packets give it away by
+    themselves, so that the passive checks are concerned too.
     """
 
     name: str
@@ -47,11 +53,13 @@ class Wrong:
     tamper: Callable[[], Tamper] | None = None
     server: Callable[[Offer], ReferenceServer] = ReferenceServer
     offer: str = "full"
-    settings: Mapping[str, Any] = field(default_factory=dict)
+    shows: bool = True
 
     def concerns(self, check: Check) -> bool:
         """Whether the check is about what is wrong here."""
-        return check.kind is self.kind and not set(check.statements).isdisjoint(self.statements.get(check.version, ()))
+        if check.kind is not self.kind or (check.passive and not self.shows):
+            return False
+        return not set(check.statements).isdisjoint(self.statements.get(check.version, ()))
 
     def excuses(self, check: Check) -> bool:
         """Whether it may fail as well."""
@@ -70,38 +78,27 @@ def by_version(name: str, v5: Names, v311: Names) -> dict[ProtocolVersion, tuple
     return found
 
 
-def wrong_wire(
-    name: str, sentence: str, kind: Kind = Kind.SERVER, *, v5: Names = (), v311: Names = (), also: Names = (),
-    offer: str = "full", **methods: Any,
-) -> Wrong:  # fmt: skip
-    """A correct subject behind a proxy; ``methods`` are those of :class:`Tamper` that are otherwise."""
-    tamper = type(name, (Tamper,), methods)
-    return Wrong(name, kind, sentence, by_version(name, v5, v311), ids(also), tamper, offer=offer)
-
-
-def wrong_broker(
+def wrong_server(
     name: str, sentence: str, *, v5: Names = (), v311: Names = (), also: Names = (), offer: str = "full",
-    **methods: Any,
+    broker: Methods | None = None, visit: Methods | None = None, member: Methods | None = None,
+    wire: Methods | None = None, shows: bool = True,
 ) -> Wrong:  # fmt: skip
-    """A Server whose :class:`Broker` does something otherwise."""
+    """A Server of which some methods are otherwise: the Broker's, a Visit's, a Member's, or of a proxy before it."""
 
     def make(offered: Offer) -> ReferenceServer:
         server = ReferenceServer(offered)
-        server.broker = type(name, (type(server.broker),), methods)()
+        server.broker = type(name, (Broker,), dict(broker or {}))()
+        server.broker.member_type = type(name, (Member,), dict(member or {}))
+        server.visit_type = type(name, (Visit,), dict(visit or {}))
         return server
 
-    return Wrong(name, Kind.SERVER, sentence, by_version(name, v5, v311), ids(also), None, make, offer)
+    tamper = type(name, (Tamper,), dict(wire)) if wire is not None else None
+    return Wrong(name, Kind.SERVER, sentence, by_version(name, v5, v311), ids(also), tamper, make, offer, shows)
 
 
-def wrong_visit(
-    name: str, sentence: str, *, v5: Names = (), v311: Names = (), also: Names = (), offer: str = "full",
-    **methods: Any,
-) -> Wrong:  # fmt: skip
-    """A Server whose :class:`Visit` does something otherwise."""
-
-    def make(offered: Offer) -> ReferenceServer:
-        server = ReferenceServer(offered)
-        server.visits = type(name, (server.visits,), methods)
-        return server
-
-    return Wrong(name, Kind.SERVER, sentence, by_version(name, v5, v311), ids(also), None, make, offer)
+def wrong_client(
+    name: str, sentence: str, *, v5: Names = (), v311: Names = (), also: Names = (), shows: bool = True, **wire: Any
+) -> Wrong:
+    """A correct Client behind a proxy, some methods of which are otherwise."""
+    tamper = type(name, (Tamper,), wire)
+    return Wrong(name, Kind.CLIENT, sentence, by_version(name, v5, v311), ids(also), tamper, shows=shows)

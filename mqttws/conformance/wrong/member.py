@@ -132,4 +132,7 @@ class Member:
         try:
             link.send(publish, now)
         except LocalProtocolError:
-            return  # too large for this Client: as if it had been sent [MQTT-3.1.2-25]
+            self.too_large(publish)
+
+    def too_large(self, publish: Publish) -> None:
+        """A message that this Client does not take: as if it had been sent [MQTT-3.1.2-25]."""

@@ -30,6 +30,10 @@ class Tamper:
 
     version: ProtocolVersion = ProtocolVersion.V5
 
+    def __init__(self) -> None:
+        #: What the tester is sent at once, past the subject.
+        self.replies: list[Item] = []
+
     def head(self, head: bytes) -> bytes:
         """The subject's HTTP head."""
         return head
@@ -55,8 +59,12 @@ class Tamper:
         """A frame of the tester, before its packets are looked at; None if it never came."""
         return found
 
-    def ends_subject(self) -> bool:
-        """Whether the subject's end of the connection is hidden from the tester."""
+    def control_from_subject(self, found: Frame) -> Frame | None:
+        """A Close, Ping or Pong of the subject; None if it never came."""
+        return found
+
+    def hides_end(self) -> bool:
+        """Whether the tester is not told that the subject has ended the connection."""
         return False
 
     def touches(self, method: str) -> bool:
@@ -87,6 +95,11 @@ class _Direction:
             if changed is None:
                 return b""
             found = changed
+        elif found.opcode >= CLOSE:
+            shown = self._tamper.control_from_subject(found)
+            if shown is None:
+                return b""
+            found = shown
         is_good = not found.reserved and found.masked is (self._sender is Role.CLIENT)
         carries = found.opcode == (CONTINUATION if self._in_message else BINARY)
         if found.opcode < CLOSE:
@@ -146,7 +159,7 @@ class Proxy:
         tamper, role = self._tamper, self._role
         touches = tamper.touches
         taken = {
-            True: any(map(touches, ("from_subject", "frame_from_subject"))),
+            True: any(map(touches, ("from_subject", "frame_from_subject", "control_from_subject"))),
             False: any(map(touches, ("from_tester", "frame_from_tester", "unreadable"))),
         }
         # the version stands in the Client's CONNECT
@@ -174,8 +187,16 @@ class Proxy:
                     data = apart.take(data)
                 if data:
                     await sink.send_all(data)
+                if self._tamper.replies:
+                    await self._tester.send_all(self._replies())
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             pass
-        if of_subject and self._tamper.ends_subject():
+        if of_subject and self._tamper.hides_end():
             return
         await trio.aclose_forcefully(sink)
+
+    def _replies(self) -> bytes:
+        tamper = self._tamper
+        payload = b"".join(_bytes(item, tamper.version) for item in tamper.replies)
+        tamper.replies.clear()
+        return frame(payload, masked=self._role is Role.CLIENT)

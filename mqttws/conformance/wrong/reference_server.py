@@ -64,7 +64,7 @@ class ReferenceServer:
         self.offer = offer or Offer()
         self.broker = Broker()
         #: What handles a connection.
-        self.visits: type[Visit] = Visit
+        self.visit_type: type[Visit] = Visit
         self._numbers = count(1)
 
     @asynccontextmanager
@@ -77,9 +77,9 @@ class ReferenceServer:
 
     async def serve(self, stream: trio.abc.Stream) -> None:
         """One connection, to its end."""
-        connection = Connection(Role.SERVER, maximum_packet_size=_LARGEST)
+        connection = Connection(Role.SERVER, maximum_packet_size=_LARGEST, topic_aliases=True)
         pump = Pump(stream, Link.server(connection), send_timeout=30.0)
-        visit = self.visits(self, pump)
+        visit = self.visit_type(self, pump)
         pump.link.start(trio.current_time())
         async with trio.open_nursery() as nursery:
             nursery.start_soon(pump.write)
@@ -152,7 +152,7 @@ class Visit:
         if reason_code:
             self.link.send(ConnAck(False, reason_code), trio.current_time())
             return
-        key = packet.client_id or self.server.new_client_id()
+        key = self.key_of(packet)
         self.take_over(key)
         member, present = self.broker.join(key, packet.version, clean=packet.clean_start)
         self.connection.attach(member.session)
@@ -167,6 +167,10 @@ class Visit:
         """Answer, unless the connection has ended behind the question."""
         if not self.connection.closed:
             self.link.send(packet, trio.current_time())
+
+    def key_of(self, packet: Connect) -> str:
+        """The Client Identifier: its own, or a new one that nobody else has [MQTT-3.1.3-2, -6]."""
+        return packet.client_id or self.server.new_client_id()
 
     def judge(self, packet: Connect) -> int:
         """The reason not to let a Client in, 0 for none; in 3.1.1 the return code."""

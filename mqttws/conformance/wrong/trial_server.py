@@ -97,8 +97,8 @@ async def _messages(probe: ServerProbe) -> None:
     for qos in (0, 1, 2):
         packet_id = 10 + qos if qos else None
         await peer.send(Publish(topic, b"x", QOS[qos], packet_id=packet_id, properties=said))
-    await peer.send(PubRel(12), Unsubscribe(2, [topic, "never/subscribed"]), PingReq())
     await peer.end(within=1.0)
+    await peer.send(PubRel(12), Unsubscribe(2, [topic, "never/subscribed"]), PingReq())
     for packet in [one for one in peer.arrived if isinstance(one, Publish)]:
         with suppress(Outcome):
             await probe.acknowledge(peer, packet)
