@@ -54,6 +54,10 @@ class Report:
         """The protocol versions that there are results for, 5.0 first."""
         return sorted({result.version for result in self.results}, reverse=True)
 
+    def speaks(self, version: int) -> bool:
+        """Whether any rule of that version applies to it, as far as it was run."""
+        return bool(self.counts(version).keys() - {Verdict.NOT_APPLICABLE})
+
     def counts(self, version: int | None = None) -> Counter[Verdict]:
         """How often each verdict was given, in one version or in both."""
         return Counter(result.verdict for result in self.results if version in (None, result.version))

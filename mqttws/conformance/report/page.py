@@ -94,10 +94,10 @@ def _kind(kind: Kind, reports: Sequence[Report], details: Details) -> Iterator[s
     yield f"<section><h2>{_HEADINGS[kind]}</h2>\n"
     yield from _subjects([report for _, report in chosen])
     for version in sorted({version for _, report in chosen for version in report.versions}, reverse=True):
-        yield f"<h3>MQTT {version_name(version)}</h3>\n"
-        yield from _grid(
-            version, [(number, report) for number, report in chosen if version in report.versions], details
-        )
+        speaking = [(number, report) for number, report in chosen if report.speaks(version)]
+        if speaking:
+            yield f"<h3>MQTT {version_name(version)}</h3>\n"
+            yield from _grid(version, speaking, details)
     yield "</section>\n"
 
 

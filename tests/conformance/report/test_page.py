@@ -82,6 +82,15 @@ def test_subjects_stand_side_by_side_and_each_kind_by_itself() -> None:
     assert page.count("<td></td>") == 7  # neither has the other's checks; in 3.1.1 there is one subject only
 
 
+def test_who_does_not_speak_a_version_has_no_column_there() -> None:
+    other = report(result(), result(Verdict.NOT_APPLICABLE, "older", version=4), subject="modern")
+    page = html_page([report(), other])
+    before, _, older = page.partition("<h3>MQTT 3.1.1</h3>")
+    assert '<th scope="col">modern 1.2.3</th>' in before
+    assert '<th scope="col">modern 1.2.3</th>' not in older
+    assert "3.1.1</h3>" not in html_page([other])
+
+
 def test_what_a_subject_says_stays_text() -> None:
     wild = result(Verdict.FAILED, reason=HOSTILE, title=HOSTILE, transcript=transcript(topic="<b>\x02mark\x03"))
     page = html_page([report(wild, subject=HOSTILE, release="<u>", date="<s>")])
