@@ -172,13 +172,16 @@ def _paho(version: int, _sender: Role) -> tuple[Decode, tuple[type[BaseException
     names = ("CONNACK", "PUBLISH", "PUBACK", "PUBREC", "PUBREL", "PUBCOMP", "SUBACK", "UNSUBACK", "DISCONNECT")
     decoders = {name: getattr(inner, f"decode_{name.lower()}") for name in names}
 
-    def decode(data: bytes) -> None:
+    def decode(data: bytes) -> Any:
         first, body = _split(data)
         name = PacketType(first >> 4).name if first >> 4 else ""
+        if name == "AUTH" and version == 5:
+            return NotImplemented  # it never asks for enhanced authentication
         if name in decoders and (name != "DISCONNECT" or version == 5):
             decoders[name](first, body, protocol)
         elif name not in ("PINGREQ", "PINGRESP") or body:
             raise Incomplete(f"takes no such {name}")
+        return None
 
     return decode, (exceptions.MQTTException,)
 
