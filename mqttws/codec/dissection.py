@@ -48,7 +48,7 @@ class PacketNotes(Section):
     version: ProtocolVersion
     packet: Packet | None = field(default=None, repr=False)
     error: RemoteProtocolError | None = None
-    bytes_missing: int = 0
+    bytes_missing: int
 
 
 def dissect(
@@ -83,8 +83,7 @@ def _packets(data: bytes, version: ProtocolVersion, sender: Role | None, show: b
         yield notes
         start += notes.size
         remark = ""
-        if notes.packet_type is PacketType.CONNECT:
-            version = notes.version
+        version = notes.version
         if notes.fault is not None and certain:
             certain = not isinstance(notes.error, MalformedPacket)
             remark = _CLOSED if certain else _LOST
@@ -138,8 +137,7 @@ def _first_byte(byte: int, offset: int, row: Row | None) -> Iterator[Note]:
     yield Note(offset, 1, bytes((byte,)), "first_byte", byte, f"0x{byte:02X}")
     is_publish = row is not None and row.packet_class.packet_type is PacketType.PUBLISH
     for mask, name in PUBLISH_BITS if is_publish else OTHER_BITS:
-        shift = (mask & -mask).bit_length() - 1
-        note = bit_note(offset, byte, mask, name, shift)
+        note = bit_note(offset, byte, mask, name)
         if name == "packet_type":
             note = replace(note, meaning="reserved" if row is None else _named(row))
         elif name == "flags":
@@ -164,7 +162,8 @@ def _flags(bits: int, row: Row | None) -> str:
 def _length(data: bytes, offset: int, header: tuple[int, int] | None, remark: str) -> Iterator[Note]:
     """The Remaining Length, as far as it is here."""
     if header is not None:
-        yield Note(offset, len(data), data, "remaining_length", header[0], str(header[0]), "bytes follow")
+        length, _ = header
+        yield Note(offset, len(data), data, "remaining_length", length, str(length), "bytes follow")
     elif data:
         yield Note(offset, len(data), data, "remaining_length", meaning=remark)
 
@@ -180,28 +179,36 @@ def _missing(notes: PacketNotes, header: tuple[int, int] | None, to_come: list[s
 def _judge(notes: PacketNotes, packet: bytes, version: ProtocolVersion, sender: Role | None) -> None:
     """Let ``decode`` say what it thinks of the packet."""
     try:
-        if len(packet) == 1 and DECODERS[version][sender][packet[0]] is None:
+        if DECODERS[version][sender][packet[0]] is None:  # which decode() says of two bytes only
             raise settle(refusal(packet[0], version, sender, 0), version, 0)
         notes.packet = decode(packet, version, sender=sender)
     except RemoteProtocolError as error:
         notes.error = error.with_traceback(None)
-        offset = len(packet) if error.offset is None else error.offset
-        if not notes.bytes_missing or offset < len(packet):
-            notes.fault = Fault(
-                offset=notes.offset + offset,
-                field=error.field or "",
-                kind="malformed packet" if isinstance(error, MalformedPacket) else "protocol error",
-                message=error.message,
-                rule=error.statement,
-                version=error.version or version,
-                answer=_answer(error, notes),
-            )
+        fault = _fault(error, notes)
+        if not notes.bytes_missing or fault.offset < notes.offset + notes.size:
+            notes.fault = fault
+
+
+def _fault(error: RemoteProtocolError, notes: PacketNotes) -> Fault:
+    """What ``decode`` says of a packet: always where, in which field, and by which version."""
+    assert error.offset is not None
+    assert error.field is not None
+    assert error.version is not None
+    return Fault(
+        offset=notes.offset + error.offset,
+        field=error.field,
+        kind="malformed packet" if isinstance(error, MalformedPacket) else "protocol error",
+        message=error.message,
+        rule=error.statement,
+        version=error.version,
+        answer=_answer(error, notes),
+    )
 
 
 def _answer(error: RemoteProtocolError, notes: PacketNotes) -> str:
     """What the receiver does about it."""
     close = "close the connection"
-    if (error.version or notes.version) == ProtocolVersion.V3_1_1:
+    if error.version == ProtocolVersion.V3_1_1:
         code = _RETURN_CODES.get(error.reason_code)
         return close if code is None else f"CONNACK with {name_of(code, 4)}, then {close}"
     carrier = "CONNACK" if notes.packet_type is PacketType.CONNECT else "DISCONNECT"

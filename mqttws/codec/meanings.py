@@ -37,9 +37,8 @@ def _session_expiry(value: int) -> str:
     return f"{_seconds(value)} after the connection" if value else "the Session ends with the connection"
 
 
-def _size(value: bytes | str) -> str:
+def _size(data: bytes) -> str:
     """How long a payload is, and whether it is text."""
-    data = value.encode() if isinstance(value, str) else value
     count = "1 byte" if len(data) == 1 else f"{len(data)} bytes"
     try:
         data.decode()
@@ -67,7 +66,6 @@ _VERSIONS: Final = {3: "MQTT 3.1", 4: "MQTT 3.1.1", 5: "MQTT 5.0"}
 #: By the last part of a field's path. Every property has an entry; a test says so.
 MEANINGS: Final[dict[str, Meaning]] = {
     # fixed header
-    "remaining_length": "bytes follow",
     "dup": {0: "sent for the first time", 1: "may have been sent before"},
     "qos": _QOS,
     "retain": {0: "not retained", 1: "retained"},
@@ -126,7 +124,7 @@ MEANINGS: Final[dict[str, Meaning]] = {
 }
 
 _HEXADECIMAL: Final = frozenset(
-    ("first_byte", "connect_flags", "acknowledge_flags", "options", "requested_qos", "reason_code", "reason_codes")
+    ("connect_flags", "acknowledge_flags", "options", "requested_qos", "reason_code", "reason_codes")
 )
 #: What 0x00 is called where it is not Success.
 _ZERO: Final = {

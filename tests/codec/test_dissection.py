@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -63,6 +67,7 @@ def test_a_first_byte_is_judged_before_the_second_comes() -> None:
     assert verdicts("30") == [("PUBLISH, MQTT 5.0", "unfinished")]
     assert verdicts("36") == [("PUBLISH, MQTT 5.0", "malformed packet")]
     assert verdicts("f0", 4) == [("Reserved packet type 15, MQTT 3.1.1", "malformed packet")]
+    assert [one.packet_type for one in dissect(b"\xf0", 4)] == [None]
     assert verdicts("c0", sender=Role.SERVER) == [("PINGREQ, MQTT 5.0", "protocol error")]
 
 
@@ -162,6 +167,24 @@ def test_a_stream_as_text() -> None:
     publish = Publish("a/b", b"hi", QoS.AT_LEAST_ONCE, packet_id=7, properties={"message_expiry_interval": 90})
     data = encode(publish) + encode(PubAck(7))[:1] + bytes.fromhex("03 0007 92") + encode(Disconnect())
     assert explain(data) == EXPLAINED
+
+
+def gallery() -> Iterator[Any]:
+    """The packets in the files beside this one: a title, what they are taken for, the bytes in hex, and their map."""
+    for path in sorted((Path(__file__).parent / "explained").glob("*.txt")):
+        for text in re.split("^# ", path.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]:
+            title, _, rest = text.partition("\n")
+            said, *wire = re.findall("^> (.*)\n", rest, flags=re.MULTILINE)
+            explained = re.sub("^> .*\n", "", rest, flags=re.MULTILINE).rstrip("\n") + "\n"
+            yield pytest.param(said.split(", "), "".join(wire), explained, id=f"{path.stem}: {title}")
+
+
+@pytest.mark.parametrize(("said", "wire", "explained"), list(gallery()))
+def test_each_packet_of_the_gallery_has_its_map(said: list[str], wire: str, explained: str) -> None:
+    senders = {"from the Client": Role.CLIENT, "from the Server": Role.SERVER}
+    sender = next((role for words, role in senders.items() if words in said), None)
+    version = 5 if said[0] == "MQTT 5.0" else 4
+    assert explain(bytes.fromhex(wire), version, sender=sender, show_secrets="with secrets" in said) == explained
 
 
 def test_it_is_loaded_when_it_is_asked_for() -> None:

@@ -41,6 +41,7 @@ def cover(section: PacketNotes) -> None:
     divided: dict[int, list[int]] = {}
     for note in section.notes:
         if note.mask:
+            assert (note.size, len(note.data)) == (1, 1)
             divided.setdefault(note.offset, []).append(note.mask)
         else:
             assert note.offset == position
@@ -269,6 +270,7 @@ def test_a_payload_is_shown_up_to_the_token_in_it() -> None:
         ("30 04 0005 6161", 5, "topic", "runs past the end"),
         ("30 07 0001 61 80 80 80 80", 5, "properties", "more than four bytes"),
         ("30 04 0001 61 80", 5, "properties", "runs past the end"),
+        ("30 06 0001 61 80 80 80", 5, "properties", "runs past the end"),
         ("82 0a 0001 05 0b 80808080 00", 5, "properties.subscription_identifier", "more than four bytes"),
         ("82 09 0001 06 0b 80808080 01", 5, "properties.subscription_identifier", "more than four bytes"),
         ("30 05 0002 c0af 00", 5, "topic", "not UTF-8"),

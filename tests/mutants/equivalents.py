@@ -105,13 +105,21 @@ EQUIVALENTS: Final[tuple[Equivalent, ...]] = (
     *(
         Equivalent(
             "mqttws/codec/walk.py",
-            "Body.__init__",
-            "self._flags = 0",
-            "number",
-            f"0 → ({number})",
-            "no field asks for flags before the first byte of PUBLISH, or the Connect Flags, have set them",
+            f"Body.{method}",
+            "return False",
+            "return",
+            "return False → return None",
+            "says no just as well; the type checker watches the difference",
         )
-        for number in (1, -1)
+        for method in ("_absent", "_properties")
+    ),
+    Equivalent(
+        "mqttws/codec/walk.py",
+        "Body._hidden",
+        'texts = {start: self._packet[start:stop].decode("latin-1") for start, stop in found.parts}',
+        "word",
+        "\"latin-1\" → 'latin-1~'",
+        "Python reads the name of an encoding without its punctuation",
     ),
     Equivalent(
         "mqttws/codec/raw.py",
