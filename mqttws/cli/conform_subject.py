@@ -162,7 +162,7 @@ class _Subject:
             "version": version,
             "session_expiry_interval": expiry,
             "keep_alive": task.get("keep_alive", 60),
-            "reconnect": Reconnect(initial=0.1, maximum=0.5) if task.get("reconnect") else None,
+            "reconnect": Reconnect(initial=0.1, maximum=0.5, first=True) if task.get("reconnect") else None,
             "on_event": self._on_event,
             "profile": "mqtt",
         }
@@ -190,7 +190,7 @@ class _Subject:
         try:
             async for message in messages:
                 say(Message(message.topic, message.payload, message.qos, message.retain))
-        except MqttError:
+        except (MqttError, trio.ClosedResourceError):
             pass
 
     async def _subscribe(self, task: Task) -> None:

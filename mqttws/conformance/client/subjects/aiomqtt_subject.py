@@ -144,13 +144,13 @@ class Subject:
         await self._connection.aclose()  # _listen tells of it
 
 
-async def main() -> None:
+async def main(url: str) -> None:
     """Do the tasks until the input ends."""
-    subject = Subject(sys.argv[1])
+    subject = Subject(url)
     source = tasks()
     while (task := await asyncio.to_thread(next, source, None)) is not None:
         await subject.do(task)
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    asyncio.run(main(sys.argv[1]))

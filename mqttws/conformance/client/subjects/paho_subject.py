@@ -121,7 +121,7 @@ class Subject:
         code = None
         if self._version == 5 and "reason_code" in task.values:
             code = ReasonCode(PacketTypes.DISCONNECT, identifier=task["reason_code"])
-        self._check(self._client.disconnect(code))
+        self._client.disconnect(code)  # whose result tells of a socket that is gone by now, too
 
     @staticmethod
     def _check(code: MQTTErrorCode) -> None:
@@ -129,12 +129,12 @@ class Subject:
             raise RuntimeError(code.name)
 
 
-def main() -> None:
+def main(url: str) -> None:
     """Do the tasks until the input ends; the threads of paho-mqtt end with the process."""
-    subject = Subject(sys.argv[1])
+    subject = Subject(url)
     for task in tasks():
         subject.do(task)
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1])
