@@ -27,7 +27,7 @@ __all__ = ["Unreachable", "discover"]
 _FIRST_PATIENCE: Final = 10.0
 #: Patience in seconds: this many of the slowest round trips, within these bounds.
 _ROUND_TRIPS: Final = 25
-_LEAST, _MOST = 1.0, 15.0
+_LEAST, _MOST = 3.0, 15.0
 _PINGS: Final = 6
 #: A Receive Maximum up to this one can be filled by a check.
 _REACHABLE: Final = 1_000

@@ -31,6 +31,8 @@ __all__ = ["Ended", "Ending", "Missing", "Peer", "Sendable"]
 #: What :meth:`Peer.send` takes: packets, wrong packets, and bytes that are none.
 Sendable: TypeAlias = Packet | RawPacket | bytes
 _P = TypeVar("_P", bound=Packet)
+#: Times its patience a subject has to end a connection, as long as it gives no sign of going on.
+_SLOW: Final = 4
 #: Packets of a subject that are kept; a check that waits for one among more than these floods itself.
 _MOST_PACKETS: Final = 100_000
 
@@ -103,6 +105,7 @@ class Peer:
         self._framer = Framer(version, sender=role.peer)
         self._version = version
         self._ready: deque[Packet | RawPacket] = deque()
+        self._closed = False
         self._lost = ""  # a fault behind which nothing can be read
         self._rest = rest
 
@@ -204,7 +207,7 @@ class Peer:
             probe = PingReq()
         if probe is not None and self.ending is None:
             await self.send(probe)
-        deadline = trio.current_time() + self.patience
+        deadline = trio.current_time() + _SLOW * self.patience
         alive = False
         while (found := await self._next(deadline)) is not None:
             if isinstance(found, sign) and not alive:
@@ -252,7 +255,7 @@ class Peer:
             self._judge(found)
             if found.opcode == CLOSE:
                 self.ending = Ending("close", found.close_code)
-                if self.answers:
+                if self.answers and not self._closed:
                     await self.send_frame(found.payload, CLOSE)
                 return
             if found.opcode in (PING, PONG):
@@ -321,6 +324,7 @@ class Peer:
     async def close(self, code: int | None = 1000) -> None:
         """End the connection by a Close frame, as one should, and wait a little for the answer."""
         if self.ending is None:
+            self._closed = True  # it is said once
             await self.send_wire(close_frame(code, masked=self.role is Role.CLIENT))
             with suppress(Inconclusive):
                 await self.end(within=min(1.0, self.patience))
