@@ -111,7 +111,7 @@ class _Subject:
     async def _told(self, work: Callable[[Task], Awaitable[None]], task: Task) -> None:
         try:
             await work(task)
-        except (MqttError, ValueError) as error:
+        except (MqttError, ValueError, trio.ClosedResourceError) as error:
             say(Error(f"{type(error).__name__}: {error}", task.name))
 
     async def _connect(self, task: Task) -> None:
