@@ -61,7 +61,7 @@ class ClientProbe:
         self._visits: list[Visit] = []
         self._streams: list[trio.abc.Stream] = []
         self._lane: Lane | None = None
-        self._counts: Counter[str] = Counter()  # how often it was told to connect, has connected and was disconnected
+        self._counts: Counter[str] = Counter()  # how often it was told to connect, and was disconnected
         self._random = random.Random(f"{subject.seed}/{check}")  # noqa: S311 - no secret; it repeats with the seed
 
     @property
@@ -111,8 +111,8 @@ class ClientProbe:
         lane = await self.lane()
         with _told():
             found = await lane.driver.expect(*kinds, within=self.patience if within is None else within)
-        if isinstance(found, Connected | Disconnected):
-            self._counts[found.name] += 1
+        if isinstance(found, Disconnected):
+            self._counts["disconnected"] += 1
         return found
 
     async def tells(self) -> bool:
@@ -127,7 +127,9 @@ class ClientProbe:
         Raises :class:`Inconclusive` if it does not come, :class:`Failed` if it asks for no WebSocket.
         """
         lane = await self.lane()
-        limit, lane.coming = lane.coming, max(self.patience, FIRST if lane.driver.tells else lane.coming)
+        limit = lane.coming
+        if lane.driver.tells:
+            lane.coming = max(self.patience, FIRST)
         stream = await self._coming(lane, limit)
         self._streams.append(stream)
         stream = tap(stream, self._recorder, Role.SERVER)
@@ -162,7 +164,7 @@ class ClientProbe:
         raise Inconclusive(f"it does not connect within {limit:g} s")
 
     def visit(self, stream: trio.abc.Stream, head: Head) -> Visit:
-        """A connection whose request was answered well."""
+        """A connection whose request is to be answered."""
         visit = Visit(
             stream,
             Role.SERVER,
@@ -176,6 +178,17 @@ class ClientProbe:
         self._visits.append(visit)
         return visit
 
+    async def welcome(self, stream: trio.abc.Stream, head: Head, make: Callable[[Head], bytes] = answer) -> Visit:
+        """Answer a request; the connection."""
+        visit = self.visit(stream, head)
+        await visit.send_wire(make(head))
+        return visit
+
+    async def gone(self) -> None:
+        """Wait until the Client has told that its connection has ended, so that it can connect again."""
+        if await self.tells():
+            await self.event(Disconnected)
+
     async def open(self, client_id: str | None = None, *, clean_start: bool = True, **settings: Any) -> Visit:
         """Tell the Client to connect, and let it in up to its CONNECT, which waits for an answer.
 
@@ -186,8 +199,7 @@ class ClientProbe:
         values |= {"clean_start": clean_start, "keep_alive": 60} | settings
         await self.task("connect", **values)
         stream, head = await self.stream()
-        visit = self.visit(stream, head)
-        await visit.send_wire(make(head))
+        visit = await self.welcome(stream, head, make)
         visit.connect = await visit.expect(Connect)
         if visit.connect.version != self.version:
             raise NotApplicable(f"the Client comes with version {int(visit.connect.version)}")
@@ -206,15 +218,19 @@ class ClientProbe:
         visit = await self.open(client_id, clean_start=clean_start, **settings)
         said: Any = properties if self.is_v5 and properties else {}
         await visit.send(ConnAck(session_present, properties=said))
+        await self.greeted()
+        return visit
+
+    async def greeted(self) -> None:
+        """The Client has taken a good CONNACK. Raises :class:`Failed` if it has not."""
         if await self.tells():
             await self._owed("CONNACK", Connected)
-        return visit
 
     async def subscribe(self, visit: Visit, topic_filter: str | None = None, qos: int = 2, **options: Any) -> Subscribe:
         """Let the Client subscribe, which is granted; its filter is the visit's topic from then on."""
         wanted = self.name() if topic_filter is None else topic_filter
         await self.task("subscribe", topic_filter=wanted, qos=qos, **options)
-        subscribe = await self._sent(visit, Subscribe, "subscribe")
+        subscribe = await self.sent(visit, Subscribe, "subscribe")
         await visit.send(SubAck(subscribe.packet_id, [one.qos for one in subscribe.subscriptions]))
         if await self.tells():
             await self._owed("SUBACK", Subscribed)
@@ -230,9 +246,9 @@ class ClientProbe:
     async def publish(self, visit: Visit, payload: bytes = b"x", qos: int = 1, **said: Any) -> Publish:
         """Let the Client publish; the PUBLISH, which waits for its acknowledgement."""
         await self.task("publish", topic=said.pop("topic", None) or self.name(), payload=payload, qos=qos, **said)
-        return await self._sent(visit, Publish, "publish")
+        return await self.sent(visit, Publish, "publish")
 
-    async def _sent(self, visit: Visit, kind: type[_P], task: str) -> _P:
+    async def sent(self, visit: Visit, kind: type[_P], task: str) -> _P:
         """The packet of a task that was given. Raises :class:`Inconclusive` if the Client does not do it."""
         for index, packet in enumerate(visit.aside):
             if isinstance(packet, kind):
@@ -420,12 +436,10 @@ class ClientProbe:
         self.subject.give_back(lane)
 
     async def _is_away(self, lane: Lane) -> bool:
-        """Whether each connection has begun and ended, so that no event of one can come any more."""
-        if self._counts["connect"] != self._counts["connected"]:
-            return False
+        """Whether each connection has ended, or come to nothing, and the program is well."""
         with suppress(ProgramFailed):
-            for _ in range(self._counts["connected"] - self._counts["disconnected"]):
-                await lane.driver.expect(Disconnected, within=min(self.patience, 3.0))
+            for _ in range(self._counts["connect"] - self._counts["disconnected"]):
+                await lane.driver.expect(Disconnected, Error, within=min(self.patience, 3.0))
             return not await lane.driver.crash()
         return False
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, Final, TypeVar
 
 import trio
@@ -27,6 +27,9 @@ LONGEST_LINE: Final = 9 * 1024 * 1024
 #: Events that may wait to be looked at, and bytes of their lines; a program that tells more has gone wild.
 MOST_EVENTS: Final = 10_000
 MOST_BYTES: Final = 64 * 1024 * 1024
+
+#: A task that no program knows.
+_NO_TASK: Final = "settle"
 
 _Event = TypeVar("_Event", bound=Event)
 
@@ -142,11 +145,21 @@ class ClientProgram:
         """In one line: how it has crashed, ``""`` if it has not, as far as its end and its log tell."""
         return await self.program.crash()
 
-    def forget(self) -> None:
-        """What it has told and logged so far is of no interest any more."""
-        self._events.clear()
-        self._bytes = 0
-        self.program.forget()
+    async def settle(self) -> bool:
+        """Let it finish what it was about: whether it is there, and reads. What it has told and logged is forgotten.
+
+        It is given a task that does not exist, which it has to answer like any other that it cannot do.
+        """
+        with suppress(trio.BrokenResourceError, trio.ClosedResourceError), trio.move_on_after(self.patience):
+            await self.program.write(f"{_NO_TASK}\n".encode())
+            while not self._is_over:
+                if any(isinstance(event, Unsupported) and event.task == _NO_TASK for event in self.events):
+                    self._events.clear()
+                    self._bytes = 0
+                    self.program.forget()
+                    return True
+                await self._stirred.wait()
+        return False
 
     async def stop(self) -> None:
         """End it, by force if it does not go in time."""

@@ -23,6 +23,7 @@ _FAREWELL: Final = 8.0
 #: Patience in seconds: this many of the slowest round trips, within these bounds.
 _ROUND_TRIPS: Final = 25
 _LEAST, _MOST = 2.0, 15.0
+_STEPS: Final = 4
 
 
 class ClientUnreachable(Exception):
@@ -76,15 +77,16 @@ async def discover(subject: ClientSubject, versions: Collection[ProtocolVersion]
 
 
 async def _measure(probe: ClientProbe) -> float:
-    """Seconds of the slowest part of a good conversation."""
-    visit = await probe.connect()
-    began = trio.current_time()
-    await probe.subscribe(visit)
-    subscribed = trio.current_time()
-    await probe.fence(visit)
-    fenced = trio.current_time()
-    await visit.accept(await probe.publish(visit))
-    return max(subscribed - began, fenced - subscribed, trio.current_time() - fenced)
+    """Seconds of the slowest step of a good conversation, in which everything is done once before that."""
+    visit = await probe.talk()
+    slowest = 0.0
+    for number in range(_STEPS):
+        began = trio.current_time()
+        await probe.fence(visit)
+        await visit.accept(await probe.publish(visit))
+        if number:
+            slowest = max(slowest, trio.current_time() - began)
+    return slowest
 
 
 async def run_client(

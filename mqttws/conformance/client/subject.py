@@ -91,13 +91,12 @@ class Lane:
         if self._make is None:
             self.coming = OPERATING
             return
-        if self._program is not None and self._program.program.returncode is not None:
-            self._program = None
+        if self._program is not None and not await self._program.settle():
+            await self.give_up()
         if self._program is None:
             self.coming = STARTING
             self._program = self._make(self.url)
             await self._program.start(nursery)
-        self._program.forget()
         with trio.move_on_after(0):
             while True:
                 await trio.aclose_forcefully(await self.listener.accept())

@@ -48,6 +48,7 @@ async def loses_connack_over_two_messages(probe: ClientProbe) -> None:
     visit = await probe.open()
     await visit.send_frame(b"\x20")
     await visit.send_frame(b"\x03\x00\x00\x00" if probe.is_v5 else b"\x02\x00\x00")
+    await probe.greeted()
     await probe.subscribe(visit)
     await probe.fence(visit)
 
