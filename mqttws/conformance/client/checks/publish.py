@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from mqttws.codec import Packet, PubAck, PubComp, Publish, PubRec, PubRel, RawPacket, Subscribe, Unsubscribe
+from mqttws.codec import PubAck, PubComp, PubRec, PubRel
 from mqttws.conformance.client.convention import Message, Published
 from mqttws.conformance.client.probe import ClientProbe, client_check
-from mqttws.conformance.client.visit import Visit
 from mqttws.conformance.verdict import Failed, NotStrict, NotTested
 from mqttws.conformance.wire.peer import Ended
 
@@ -27,34 +26,6 @@ async def changes_the_message(probe: ClientProbe) -> None:
             if (found := getattr(publish, name)) != wanted:
                 raise Failed(f"its PUBLISH at QoS {qos} has the {name} {found!r:.100}, not {wanted!r:.100}")
         await visit.accept(publish)
-
-
-@client_check(
-    v5=("MQTT-2.2.1-3", "MQTT-4.3.2-1", "MQTT-4.3.3-1", "MQTT-4.3.2-3", "MQTT-4.3.3-3"),
-    v311=("MQTT-2.3.1-2", "MQTT-4.3.2-1", "MQTT-4.3.3-1"),
-)
-async def takes_identifiers_in_use(probe: ClientProbe) -> None:
-    """A new packet gets an identifier that no open message, SUBSCRIBE or UNSUBSCRIBE of its own has."""
-    visit = await probe.connect()
-    first = [await probe.publish(visit, qos=qos) for qos in (1, 2, 1, 2)]
-    await probe.task("subscribe", topic_filter=probe.name(), qos=0)
-    subscribe = await probe.sent(visit, Subscribe, "subscribe")
-    used = _distinct([one.packet_id for one in first] + [subscribe.packet_id])
-    await visit.accept(first[0])
-    await visit.accept(first[1])
-    used -= {first[0].packet_id, first[1].packet_id}
-    for qos in (1, 2):
-        publish = await probe.publish(visit, qos=qos)
-        if publish.packet_id in used:
-            raise Failed(f"its PUBLISH has identifier {publish.packet_id}, which is in use")
-        await visit.accept(publish)
-
-
-def _distinct(ids: list[int | None]) -> set[int | None]:
-    for number in ids:
-        if ids.count(number) > 1:
-            raise Failed(f"two open packets have identifier {number}")
-    return set(ids)
 
 
 @client_check(v5="MQTT-4.3.3-5", v311="MQTT-4.3.3-1")
@@ -138,63 +109,3 @@ async def takes_any_puback_for_its_own(probe: ClientProbe) -> None:
         raise Failed(f"it tells that its message {publish.packet_id} is done, behind PUBACK for {stranger}")
     await visit.accept(publish)
     await probe.event(Published)
-
-
-# -- the Server's Receive Maximum -------------------------------------------------------------------------------------
-
-
-@client_check(v5=("MQTT-3.3.4-7", "MQTT-4.9.0-1", "MQTT-4.9.0-2"))
-async def exceeds_receive_maximum(probe: ClientProbe) -> None:
-    """No more messages above QoS 0 are open than the Server's Receive Maximum says."""
-    for maximum, qualities in ((1, (1, 2, 1)), (3, (2, 1, 1, 2, 1))):
-        visit = await probe.connect(properties={"receive_maximum": maximum})
-        for qos in qualities:
-            await probe.task("publish", topic=probe.name(), payload=b"x", qos=qos)
-        opened = [await probe.sent(visit, Publish, "publish") for _ in range(maximum)]
-        _none_above(await _behind(probe, visit), maximum)
-        for _ in qualities[maximum:]:
-            await visit.accept(opened.pop(0))
-            opened.append(await probe.sent(visit, Publish, "publish"))
-        _none_above(await _behind(probe, visit), maximum)
-        await probe.close()
-
-
-@client_check(v5=("MQTT-3.3.4-7", "MQTT-4.9.0-2"))
-async def frees_its_quota_at_pubrec(probe: ClientProbe) -> None:
-    """A message at QoS 2 counts until PUBCOMP: a good PUBREC makes no room for the next one."""
-    visit = await probe.connect(properties={"receive_maximum": 1})
-    for _ in range(2):
-        await probe.task("publish", topic=probe.name(), payload=b"x", qos=2)
-    publish = await probe.sent(visit, Publish, "publish")
-    await visit.send(PubRec(publish.packet_id or 0))
-    await visit.expect(PubRel)
-    _none_above(await _behind(probe, visit), 1)
-    await visit.send(PubComp(publish.packet_id or 0))
-    await visit.accept(await probe.sent(visit, Publish, "publish"))
-
-
-@client_check(v5=("MQTT-3.3.4-8", "MQTT-4.9.0-3"))
-async def holds_back_more_than_messages(probe: ClientProbe) -> None:
-    """With its quota used up a Client goes on with everything but messages of its own above QoS 0."""
-    visit = await probe.connect(properties={"receive_maximum": 1})
-    await probe.subscribe(visit)
-    for _ in range(3):
-        await probe.task("publish", topic=probe.name(), payload=b"x", qos=1)
-    publish = await probe.sent(visit, Publish, "publish")
-    await visit.deliver(visit.message(b"1", 1))
-    await visit.deliver(visit.message(b"2", 2))
-    await probe.task("unsubscribe", topic_filter=visit.topic)
-    await probe.sent(visit, Unsubscribe, "unsubscribe")
-    await visit.accept(publish)
-
-
-async def _behind(probe: ClientProbe, visit: Visit) -> list[Packet | RawPacket]:
-    """What the Client has sent before a SUBSCRIBE that it is told to send now: nothing may hold that back."""
-    await probe.task("subscribe", topic_filter=probe.name(), qos=0)
-    await probe.sent(visit, Subscribe, "subscribe")
-    return [packet for packet in visit.aside if isinstance(packet, Publish) and packet.qos]
-
-
-def _none_above(found: list[Packet | RawPacket], maximum: int) -> None:
-    if found:
-        raise Failed(f"it has more than {maximum} messages open, the Server's Receive Maximum")
