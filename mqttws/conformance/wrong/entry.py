@@ -12,6 +12,7 @@ from mqttws.conformance.wrong.broker import Broker
 from mqttws.conformance.wrong.member import Member
 from mqttws.conformance.wrong.proxy import Tamper
 from mqttws.conformance.wrong.reference_server import LIMITED, Offer, ReferenceServer, Visit
+from mqttws.conformance.wrong.trial_codec import ReferenceDecoder
 from mqttws.vocabulary import ProtocolVersion
 
 __all__ = ["OFFERS", "Methods", "Names", "Wrong", "wrong_client", "wrong_server"]
@@ -42,7 +43,8 @@ class Wrong:
     ``statements`` are those that it breaks, by version; a check that names one of them has to fail. Other checks that
     may fail with it stand in ``also``, as patterns of their names. ``tamper`` makes what a proxy does to a connection,
     ``server`` the Server behind it, which has the ``offer`` of that name. With ``shows`` its packets give it away by
-    themselves, so that the passive checks are concerned too.
+    themselves, so that the passive checks are concerned too. ``hidden`` are properties that its CONNACK keeps back.
+    ``decoder`` is what is wrong of a codec.
     """
 
     name: str
@@ -54,6 +56,8 @@ class Wrong:
     server: Callable[[Offer], ReferenceServer] = ReferenceServer
     offer: str = "full"
     shows: bool = True
+    decoder: ReferenceDecoder | None = None
+    hidden: tuple[str, ...] = ()
 
     def concerns(self, check: Check) -> bool:
         """Whether the check is about what is wrong here."""
@@ -81,7 +85,7 @@ def by_version(name: str, v5: Names, v311: Names) -> dict[ProtocolVersion, tuple
 def wrong_server(
     name: str, sentence: str, *, v5: Names = (), v311: Names = (), also: Names = (), offer: str = "full",
     broker: Methods | None = None, visit: Methods | None = None, member: Methods | None = None,
-    wire: Methods | None = None, shows: bool = True,
+    wire: Methods | None = None, shows: bool = True, hidden: Names = (),
 ) -> Wrong:  # fmt: skip
     """A Server of which some methods are otherwise: the Broker's, a Visit's, a Member's, or of a proxy before it."""
 
@@ -93,7 +97,8 @@ def wrong_server(
         return server
 
     tamper = type(name, (Tamper,), dict(wire)) if wire is not None else None
-    return Wrong(name, Kind.SERVER, sentence, by_version(name, v5, v311), ids(also), tamper, make, offer, shows)
+    return Wrong(name, Kind.SERVER, sentence, by_version(name, v5, v311), ids(also), tamper, make, offer, shows,
+                 hidden=ids(hidden))  # fmt: skip
 
 
 def wrong_client(

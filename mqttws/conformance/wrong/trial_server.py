@@ -37,7 +37,10 @@ def try_server(checks: Sequence[Check], offer: str = "full", wrong: Wrong | None
     async def main() -> list[Result]:
         async with trio.open_nursery() as nursery:
             subject = await _subject(nursery, offer, wrong)
-            subject.capabilities, subject.offers = known.capabilities, known.offers
+            subject.capabilities = known.capabilities
+            hidden = () if wrong is None else wrong.hidden
+            for version, offers in known.offers.items():
+                subject.offers[version] = {name: value for name, value in offers.items() if name not in hidden}
             before = [] if wrong is None else _traffic_for(checks)
             results = await run_checks([*before, *checks], probes_of(subject), _PLAN)
             nursery.cancel_scope.cancel()
