@@ -15,7 +15,7 @@ from mqttws.conformance.verdict import Result, Verdict
 from mqttws.notes import Paint, plain
 from mqttws.vocabulary import ProtocolVersion
 
-__all__ = ["text_lines"]
+__all__ = ["result_lines", "text_lines"]
 
 #: What is told in full, in this order, and how it is painted.
 _TOLD: Final = {Verdict.FAILED: "bad", Verdict.INCONCLUSIVE: "open", Verdict.NOT_STRICT: "open"}
@@ -30,11 +30,13 @@ def text_lines(report: Report, *, paint: Paint = plain, transcripts: bool = True
     for version in report.versions:
         yield ""
         yield from _table(report, version, paint)
-    for verdict, kind in _TOLD.items():
+    for verdict in _TOLD:
         for result in report.results:
             if result.verdict is verdict:
                 yield ""
-                yield from _told(result, paint, kind, transcripts=transcripts)
+                yield from result_lines(
+                    result, paint=paint, transcript=transcripts and verdict is not Verdict.NOT_STRICT
+                )
     yield ""
     counts = report.counts()
     said = ", ".join(f"{counts[verdict]} {verdict.value}" for verdict in Verdict if counts[verdict])
@@ -64,14 +66,16 @@ def _row(name: str, counts: Counter[Verdict], used: Sequence[Verdict], first: in
     return f"{name:{first}}  {'  '.join(cells)}"
 
 
-def _told(result: Result, paint: Paint, kind: str, *, transcripts: bool) -> Iterator[str]:
+def result_lines(result: Result, *, paint: Paint = plain, transcript: bool = True) -> Iterator[str]:
+    """One result in full: what was asked for, what was seen, and the packets that passed."""
+    kind = _TOLD.get(result.verdict, "good")
     yield f"{paint(kind, result.verdict.value.upper())} {harmless(f'{result.check}: {result.title}')}"
     for statement, rule in rules_of(result):
         yield from _wrapped(f"{statement}: {rule}" if rule else statement, "the rule: ")
     first, *others = result.reason.splitlines() or [""]
     yield from _wrapped(first, "what was seen: ")
     yield from (f"    {harmless(line)}".rstrip() for line in others)
-    if transcripts and result.verdict is not Verdict.NOT_STRICT:
+    if transcript:
         for line in brief_transcript(result, _TRANSCRIPT):
             yield f"  | {harmless(line)}"
 
