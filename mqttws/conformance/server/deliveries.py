@@ -25,12 +25,12 @@ from mqttws.conformance.server.hostile import text
 from mqttws.conformance.server.probe import Connected, ServerProbe
 from mqttws.conformance.verdict import Failed, Inconclusive, NotStrict, Outcome
 from mqttws.conformance.wire.peer import Ended
-from mqttws.vocabulary import QOS
 
 __all__ = [
     "absent",
     "answer_to",
     "come_back",
+    "is_granted",
     "lasting",
     "nothing_but",
     "publishes",
@@ -90,6 +90,20 @@ async def subscribe_answer(peer: Connected, *subscriptions: Subscription, **prop
         return await peer.expect(SubAck, aside=(Publish, Disconnect), where=lambda found: found.packet_id == packet_id)
     except Ended:
         return None
+
+
+async def is_granted(probe: ServerProbe, peer: Connected, topic_filter: str, options: int = 0) -> bool:
+    """Whether a SUBSCRIBE that the encoder would refuse is granted; else it is refused, or ends the connection."""
+    packet_id = peer.packet_id()
+    body = packet_id.to_bytes(2, "big") + (b"\0" if probe.is_v5 else b"")
+    await peer.send(RawPacket(0x82, body + text(topic_filter.encode()) + bytes((options,))))
+    try:
+        answer = await peer.expect(
+            SubAck, aside=(Publish, Disconnect), where=lambda found: found.packet_id == packet_id
+        )
+    except Ended:
+        return False
+    return answer.reason_codes[0] < 0x80
 
 
 # -- what came, and what did not ---------------------------------------------------------------------------------------
@@ -160,8 +174,7 @@ async def refused_filter(probe: ServerProbe, topic_filter: str, topic: str) -> N
     matches nothing.
     """
     peer = await probe.connect()
-    answer = await subscribe_answer(peer, Subscription(topic_filter, QOS[0]))
-    if answer is None or answer.reason_codes[0] >= 0x80:
+    if not await is_granted(probe, peer, topic_filter):
         return
     publisher = await probe.connect()
     await probe.publish(publisher, topic, qos=0)

@@ -1,0 +1,118 @@
+"""4.6 Order of messages, and 4.2 the byte stream that carries them."""
+
+from __future__ import annotations
+
+from mqttws.codec import Packet, Publish, PubRec, PubRel
+from mqttws.conformance.server.deliveries import come_back, lasting, publishes, resume, subscriber
+from mqttws.conformance.server.hostile import leave
+from mqttws.conformance.server.probe import Connected, ServerProbe, server_check
+from mqttws.conformance.verdict import Failed, NotTested
+from mqttws.vocabulary import QOS
+
+#: Messages in a row; a Server's Receive Maximum may make it fewer.
+_MANY = 40
+
+
+def _many(probe: ServerProbe) -> int:
+    return min(_MANY, int(probe.offers.get("receive_maximum", _MANY)))
+
+
+async def _burst(probe: ServerProbe, publisher: Connected, topic: str, qos: int) -> list[bytes]:
+    """Publish a row of messages at once, and finish their exchanges."""
+    payloads = [f"{number:03}".encode() for number in range(_many(probe))]
+    await publisher.send(
+        *(Publish(topic, payload, QOS[qos], packet_id=publisher.packet_id() if qos else None) for payload in payloads)
+    )
+    if qos == 2:
+        pubrecs: list[Packet] = [await publisher.expect(PubRec) for _ in payloads]
+        await publisher.send(*(PubRel(pubrec.packet_id) for pubrec in pubrecs if isinstance(pubrec, PubRec)))
+    return payloads
+
+
+async def _in_order(probe: ServerProbe, peer: Connected, topic: str, sent: list[bytes], *, lossless: bool) -> None:
+    """What comes is in order, up to the last message, and whole if it has to be."""
+    came: list[bytes] = []
+    while not came or came[-1] != sent[-1]:
+        came.append((await probe.message(peer, topic)).payload)
+        if len(came) > len(sent):
+            break
+    if came != sorted(came):
+        first = next(number for number, pair in enumerate(zip(came, sorted(came), strict=True)) if pair[0] != pair[1])
+        raise Failed(f"message number {first + 1} that comes is {came[first]!r}, and one before it is still to come")
+    if lossless and came != sent:
+        raise Failed(f"{len(sent)} messages were sent, {len(came)} came up to the last one")
+
+
+async def _ordered(probe: ServerProbe, qos: int) -> None:
+    topic, publisher = probe.topic(), await probe.connect()
+    peer = await subscriber(probe, topic, qos)
+    sent = await _burst(probe, publisher, topic, qos)
+    if not qos:  # a message of QoS 0 may be lost, and the last one is waited for
+        await probe.publish(publisher, topic, b"999", 0)
+        sent.append(b"999")
+    await _in_order(probe, peer, topic, sent, lossless=qos > 0)
+
+
+@server_check(v5=("MQTT-4.6.0-5", "MQTT-4.6.0-6"), v311=("MQTT-4.6.0-6", "MQTT-4.6.0-5"))
+async def disordered_qos0(probe: ServerProbe) -> None:
+    """Messages of QoS 0 of one publisher on one topic come in the order in which they were sent."""
+    await _ordered(probe, 0)
+
+
+@server_check(v5=("MQTT-4.6.0-5", "MQTT-4.6.0-6"), v311=("MQTT-4.6.0-6", "MQTT-4.6.0-5"), needs="qos1")
+async def disordered_qos1(probe: ServerProbe) -> None:
+    """Messages of QoS 1 of one publisher on one topic come in the order in which they were sent, all of them."""
+    await _ordered(probe, 1)
+
+
+@server_check(v5=("MQTT-4.6.0-5", "MQTT-4.6.0-6"), v311=("MQTT-4.6.0-6", "MQTT-4.6.0-5"), needs="qos2")
+async def disordered_qos2(probe: ServerProbe) -> None:
+    """Messages of QoS 2 of one publisher on one topic come in the order in which they were sent, all of them."""
+    await _ordered(probe, 2)
+
+
+@server_check(v5="MQTT-4.6.0-5", v311="MQTT-4.6.0-6", needs=("qos1", "session_expiry"))
+async def disordered_while_waiting(probe: ServerProbe) -> None:
+    """Messages that have waited for a Client to come back come in the order in which they were sent."""
+    topic, publisher = probe.topic(), await probe.connect()
+    async with lasting(probe) as client_id:
+        peer = await resume(probe, client_id)
+        await probe.subscribe(peer, topic)
+        await leave(peer)
+        sent = await _burst(probe, publisher, topic, 1)
+        await publisher.fence()
+        await _in_order(probe, await come_back(probe, client_id), topic, sent, lossless=True)
+
+
+@server_check(
+    v5=("MQTT-4.6.0-5", "MQTT-4.4.0-1"), v311=("MQTT-4.6.0-6", "MQTT-4.4.0-1"), needs=("qos1", "session_expiry")
+)
+async def disordered_again(probe: ServerProbe) -> None:
+    """Messages that are sent again after a reconnect come in their order, those that have waited behind them."""
+    topic, publisher = probe.topic(), await probe.connect()
+    async with lasting(probe) as client_id:
+        peer = await resume(probe, client_id, receive_maximum=5)
+        await probe.subscribe(peer, topic)
+        sent = await _burst(probe, publisher, topic, 1)
+        await publisher.fence()
+        await probe.message(peer, topic, acknowledge=False)
+        if len(publishes(peer.arrived)) < 2:
+            await peer.fence()
+        if len(publishes(peer.arrived)) < 2:
+            raise NotTested("it sends one message at a time, so there is no order to keep")
+        await peer.drop()
+        await _in_order(probe, await come_back(probe, client_id), topic, sent, lossless=True)
+
+
+@server_check(v5="MQTT-4.2.0-1", v311="MQTT-7.1.1-1", needs="qos1")
+async def bytes_garbled(probe: ServerProbe) -> None:
+    """What is sent comes out byte by byte, be it long or short, at every size of a length field."""
+    topic, publisher = probe.topic(), await probe.connect()
+    peer = await subscriber(probe, topic)
+    most = min(probe.offers.get("maximum_packet_size", 70_000) - len(topic) - 20, 70_000)
+    for size in (0, 1, 125, 126, 127, 128, 1_000, 16_383, 16_384, 65_535, 65_536, most):
+        if size <= most:
+            payload = (bytes(range(256)) * (size // 256 + 1))[:size]
+            await probe.publish(publisher, topic, payload)
+            if (found := await probe.message(peer, topic)).payload != payload:
+                raise Failed(f"{size} bytes were sent, and {len(found.payload)} others came")
