@@ -99,9 +99,9 @@ class Progress:
 
 
 async def carry_out(
-    args: Namespace, checks: list[Check], factory: ProbeFactory, *, kind: Kind, name: str, seed: int
+    args: Namespace, checks: list[Check], factory: ProbeFactory, *, kind: Kind, name: str, seed: int, about: str = ""
 ) -> int:
-    """Run the checks of a subject and put their results out.
+    """Run the checks of a subject and put their results out; ``about`` is said before, on standard error.
 
     A signal ends the run early; what is known then is told all the same, and the run counts as failed.
     """
@@ -109,6 +109,8 @@ async def carry_out(
     progress = Progress()
     runner = Runner(checks, factory, plan_of(args, seed), progress)
     async with interruptible() as interrupt:
+        if about:
+            print(about, file=sys.stderr, flush=True)
         with interrupt.scope():
             await runner.run()
     progress.finish()

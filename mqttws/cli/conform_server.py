@@ -6,7 +6,6 @@ not applicable. Only on this machine, unless --i-own-this-host is given.
 
 from __future__ import annotations
 
-import sys
 from argparse import ArgumentParser, Namespace
 from dataclasses import replace
 from typing import Any, Final
@@ -101,10 +100,12 @@ async def _run(args: Namespace, url: str, checks: list[Any]) -> int:
         await discover(subject, versions, without=args.without, patience=args.patience)
     except Unreachable as trouble:
         raise NotConnected(f"no good client gets in at {subject.account.target.url}: {trouble}") from None
-    for version, capabilities in subject.capabilities.items():
-        print(f"MQTT {version_name(version)}: {', '.join(sorted(capabilities)) or 'nothing optional'}", file=sys.stderr)
-    name = subject.account.target.url.authority
-    return await carry_out(args, checks, probes_of(subject), kind=Kind.SERVER, name=name, seed=subject.seed)
+    about = "\n".join(
+        f"MQTT {version_name(version)}: {', '.join(sorted(found)) or 'nothing optional'}"
+        for version, found in subject.capabilities.items()
+    )
+    name, probes = subject.account.target.url.authority, probes_of(subject)
+    return await carry_out(args, checks, probes, kind=Kind.SERVER, name=name, seed=subject.seed, about=about)
 
 
 async def _subject(args: Namespace, url: str) -> ServerSubject:
