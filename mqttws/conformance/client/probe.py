@@ -28,7 +28,7 @@ from mqttws.conformance.client.visit import Visit
 from mqttws.conformance.verdict import Failed, Inconclusive, NotApplicable, NotStrict, NotTested
 from mqttws.conformance.watch import Watch
 from mqttws.conformance.wire.opening import Head, answer, read_head
-from mqttws.conformance.wire.peer import Ended
+from mqttws.conformance.wire.peer import Ended, Missing
 from mqttws.trace import Recorder
 from mqttws.transport.tap import tap
 from mqttws.vocabulary import ProtocolVersion, Role
@@ -277,7 +277,10 @@ class ClientProbe:
                     found.append(said)
 
         async def read() -> None:
-            found.append(await visit.anything(f"what {task} asks for"))
+            try:
+                found.append(await visit.anything(f"what {task} asks for"))
+            except Missing as missing:
+                raise Inconclusive(f"{missing}; nor does it say that it cannot do it") from None
 
         async def first_of(function: Callable[[], Awaitable[None]], nursery: trio.Nursery) -> None:
             try:
@@ -414,10 +417,11 @@ class ClientProbe:
     # -- the end ------------------------------------------------------------------------------------------------------
 
     async def close(self) -> None:
-        """Send the Client away; a program that does not tell that it is gone is ended."""
+        """Send the Client away; a program that has crashed, or does not tell that it is gone, is ended."""
+        crashed = self._lane is not None and bool(await self._lane.driver.crash())
         try:
             async with trio.open_nursery() as nursery:
-                for visit in self._visits:
+                for visit in self._visits if not crashed else ():
                     nursery.start_soon(_leave, visit)
         finally:
             for stream in self._streams:
@@ -426,20 +430,18 @@ class ClientProbe:
             self._streams.clear()
             lane, self._lane = self._lane, None
             if lane is not None:
-                await self._clear(lane)
-
-    async def _clear(self, lane: Lane) -> None:
-        """Leave the lane as somebody else may take it: its program is where a new connection can begin, or ended."""
-        if lane.driver.tells and not await self._is_away(lane):
-            await lane.give_up()
-        self._counts.clear()
-        self.subject.give_back(lane)
+                if lane.driver.tells and (crashed or not await self._is_away(lane)):
+                    await lane.give_up()
+                self._counts.clear()
+                self.subject.give_back(lane)
 
     async def _is_away(self, lane: Lane) -> bool:
         """Whether each connection has ended, or come to nothing, and the program is well."""
+        left = self._counts["connect"] - self._counts["disconnected"]
         with suppress(ProgramFailed):
-            for _ in range(self._counts["connect"] - self._counts["disconnected"]):
-                await lane.driver.expect(Disconnected, Error, within=min(self.patience, 3.0))
+            while left > 0:
+                said: Any = await lane.driver.expect(Disconnected, Error, within=min(self.patience, 3.0))
+                left -= isinstance(said, Disconnected) or said.task == "connect"
             return not await lane.driver.crash()
         return False
 

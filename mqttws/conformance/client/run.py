@@ -16,8 +16,10 @@ from mqttws.conformance.runner import Plan, ProbeFactory, Progress, run_checks, 
 from mqttws.conformance.verdict import NotApplicable, Outcome, Result
 from mqttws.vocabulary import ProtocolVersion
 
-__all__ = ["ClientUnreachable", "client_checks", "discover", "probes_of", "run_client"]
+__all__ = ["PLAN", "ClientUnreachable", "client_checks", "discover", "probes_of", "run_client"]
 
+#: How a Client is checked if nothing else is said; each check has a program of its own.
+PLAN: Final = Plan(at_once=4, check_seconds=60.0, seconds=300.0)
 #: Seconds for farewells when a check is over, or its time is.
 _FAREWELL: Final = 8.0
 #: Patience in seconds: this many of the slowest round trips, within these bounds.
@@ -101,7 +103,7 @@ async def run_client(
 
     Raises :class:`ClientUnreachable`, and :class:`OSError` if it cannot be started.
     """
-    plan = plan or Plan(at_once=4)
+    plan = plan or PLAN
     async with open_subject(command, seed=plan.seed) as subject:
         await discover(subject, versions)
         return await run_checks(client_checks(only, versions), probes_of(subject), plan, progress)
