@@ -25,6 +25,7 @@ SUBCOMMANDS: Final = {
     "server": "check a running Server",
     "subject": "be a client under test: this package's own, led line by line",
     "codec": "check a codec, in this process or behind a command, with byte vectors",
+    "selftest": "let the kit prove itself: catch subjects that are wrong in one thing",
     "report": "show what was found out, of one subject or of several side by side",
 }
 

@@ -59,11 +59,15 @@ class Wrong:
     decoder: ReferenceDecoder | None = None
     hidden: tuple[str, ...] = ()
 
+    def rules(self, version: ProtocolVersion) -> tuple[str, ...]:
+        """The statements of a version that it breaks."""
+        return self.statements.get(version, ())
+
     def concerns(self, check: Check) -> bool:
         """Whether the check is about what is wrong here."""
         if check.kind is not self.kind or (check.passive and not self.shows):
             return False
-        return not set(check.statements).isdisjoint(self.statements.get(check.version, ()))
+        return not set(check.statements).isdisjoint(self.rules(check.version))
 
     def excuses(self, check: Check) -> bool:
         """Whether it may fail as well."""
