@@ -131,6 +131,7 @@ async def unacknowledged_dropped(probe: ServerProbe) -> None:
     topic, publisher = probe.topic(), await probe.connect()
     async with lasting(probe) as client_id:
         peer = await resume(probe, client_id)
+        await probe.subscribe(peer, probe.topic())  # some count a Session by its subscriptions
         await probe.subscribe(peer, topic)
         await probe.publish(publisher, topic, b"begun")
         await probe.message(peer, topic, acknowledge=False)
