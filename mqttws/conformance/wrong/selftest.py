@@ -17,6 +17,7 @@ from mqttws.conformance.passive import passive_checks
 from mqttws.conformance.verdict import Result, Verdict
 from mqttws.conformance.wrong.catalogue import catalogue
 from mqttws.conformance.wrong.entry import OFFERS, Wrong
+from mqttws.conformance.wrong.trial_client import try_client
 from mqttws.conformance.wrong.trial_codec import try_codec
 from mqttws.conformance.wrong.trial_server import try_server
 from mqttws.vocabulary import ProtocolVersion
@@ -26,7 +27,11 @@ __all__ = ["Selftest", "Trial", "all_checks", "run_selftest", "try_reference", "
 #: Told after each trial: how many are done, and how many there are.
 Progress: TypeAlias = Callable[[int, int], None]
 #: The subjects that are correct, by kind.
-_REFERENCES: Final[dict[Kind, tuple[str, ...]]] = {Kind.SERVER: tuple(OFFERS), Kind.CODEC: ("core",)}
+_REFERENCES: Final[dict[Kind, tuple[str, ...]]] = {
+    Kind.SERVER: tuple(OFFERS),
+    Kind.CLIENT: ("reference",),
+    Kind.CODEC: ("core",),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +124,8 @@ def try_reference(kind: Kind, name: str) -> list[Result]:
     """All checks on a correct subject."""
     if kind is Kind.SERVER:
         return try_server(all_checks(kind), name)
+    if kind is Kind.CLIENT:
+        return try_client(all_checks(kind))
     return try_codec(all_checks(kind))
 
 
@@ -146,6 +153,8 @@ def try_wrong(wrong: Wrong, *, thorough: bool = False) -> Trial:
 def _put(wrong: Wrong, chosen: Sequence[Check]) -> list[Result]:
     if wrong.kind is Kind.SERVER:
         return try_server(chosen, wrong.offer, wrong)
+    if wrong.kind is Kind.CLIENT:
+        return try_client(chosen, wrong)
     return try_codec(chosen, wrong.decoder)
 
 
