@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import threading
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import Any
@@ -30,7 +31,10 @@ from mqttws.conformance.client.subjects.paho_properties import properties_of, re
 
 
 class Subject:
-    """One Client, made for the first connection and kept for all others that ask for the like."""
+    """One Client, made for the first connection and kept for all others that ask for the like.
+
+    Each Client has an event loop of its own, for what one that was cut off leaves in there gets in the way of the next.
+    """
 
     def __init__(self, url: str) -> None:
         self._url = urlsplit(url)
@@ -39,8 +43,9 @@ class Subject:
         self._version = 5
         self._connection = AsyncExitStack()
         self._running: set[asyncio.Task[None]] = set()
+        self._loop: asyncio.AbstractEventLoop | None = None
 
-    async def do(self, task: Task) -> None:
+    def do(self, task: Task) -> None:
         """Do a task, or say why not; only ``connect`` is waited for."""
         why = refusal(task)
         if task.get("reconnect"):
@@ -49,12 +54,24 @@ class Subject:
             why = "it has no other code for DISCONNECT than 0x00"
         if why:
             say(Unsupported(task.name, why))
-        elif self._made_for is None and task.name != "connect":
+            return
+        if task.name == "connect" and task.values != self._made_for:
+            self.leave()
+            self._connection = AsyncExitStack()
+            self._loop = asyncio.new_event_loop()
+            threading.Thread(target=_run, args=(self._loop,)).start()
+        if self._loop is None:
             say(Error("not connected", task.name))
-        elif task.name == "connect":
-            await self._told(self._connect, task)
-        else:
-            self._begin(self._told(getattr(self, f"_{task.name}"), task))
+            return
+        done = asyncio.run_coroutine_threadsafe(self._told(getattr(self, f"_{task.name}"), task), self._loop)
+        if task.name == "connect":
+            done.result()
+
+    def leave(self) -> None:
+        """End what goes on, at once."""
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(_end, self._loop)
+            self._loop = None
 
     async def _told(self, function: Callable[[Task], Awaitable[None]], task: Task) -> None:
         try:
@@ -68,10 +85,9 @@ class Subject:
         running.add_done_callback(self._running.discard)
 
     async def _connect(self, task: Task) -> None:
-        settings = {name: value for name, value in task.values.items() if name != "topic_alias_maximum"}
-        if settings != self._made_for:
+        if task.values != self._made_for:
             self._client = self._make(task)
-            self._made_for = settings
+            self._made_for = task.values
         try:
             await self._connection.enter_async_context(self._client)
         except MqttConnectError as refused:
@@ -144,13 +160,24 @@ class Subject:
         await self._connection.aclose()  # _listen tells of it
 
 
-async def main(url: str) -> None:
+def _run(loop: asyncio.AbstractEventLoop) -> None:
+    loop.run_forever()
+    loop.close()
+
+
+def _end(loop: asyncio.AbstractEventLoop) -> None:
+    for task in asyncio.all_tasks(loop):
+        task.cancel()
+    loop.call_soon(loop.stop)
+
+
+def main(url: str) -> None:
     """Do the tasks until the input ends."""
     subject = Subject(url)
-    source = tasks()
-    while (task := await asyncio.to_thread(next, source, None)) is not None:
-        await subject.do(task)
+    for task in tasks():
+        subject.do(task)
+    subject.leave()
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1]))
+    main(sys.argv[1])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -23,7 +22,7 @@ pytestmark = pytest.mark.filterwarnings(PAHO_LEAKS)
 @asynccontextmanager
 async def subject_of(host: Host, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[InThread]:
     """The subject, led from here."""
-    async with in_thread(lambda: asyncio.run(aiomqtt_subject.main(host.url)), monkeypatch) as subject:
+    async with in_thread(lambda: aiomqtt_subject.main(host.url), monkeypatch) as subject:
         yield subject
 
 
@@ -58,5 +57,5 @@ async def test_it_says_what_aiomqtt_cannot_do(monkeypatch: pytest.MonkeyPatch) -
 @trio_test
 async def test_what_fails_is_told_by_the_task(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.MonkeyPatch.context() as patched:
-        async with in_thread(lambda: asyncio.run(aiomqtt_subject.main("ws://127.0.0.1:1/mqtt")), patched) as subject:
+        async with in_thread(lambda: aiomqtt_subject.main("ws://127.0.0.1:1/mqtt"), patched) as subject:
             await scripts.nothing_without_a_connection(subject)
