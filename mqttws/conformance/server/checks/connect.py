@@ -147,7 +147,10 @@ async def packets_behind_a_refused_connect(probe: ServerProbe) -> None:
     watcher, publisher = await subscriber(probe, topic), await probe.connect()
     behind = watcher.bytes_of(Publish(topic, b"behind a refused CONNECT"))
     for wrong in (connect_bytes(probe, level=0x7F), connect_bytes(probe, flip=0x01)):
-        await refused(probe, wrong + behind, "behind a CONNECT that has to be refused", judged=False)
+        try:
+            await refused(probe, wrong + behind, "behind a CONNECT that has to be refused", judged=False)
+        except Failed:
+            raise Inconclusive("a CONNECT that has to be refused is not, which another check judges") from None
     await nothing_but(probe, watcher, topic, publisher, "a message behind a refused CONNECT was published")
 
 

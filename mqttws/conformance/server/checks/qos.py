@@ -151,6 +151,7 @@ async def third_copy_refused(probe: ServerProbe) -> None:
             await _copy(publisher, topic, dup=attempt > 0)
             await publisher.drop()
             publisher = await come_back(probe, client_id)
+            await publisher.fence()  # some send PUBREC again by themselves, which nothing forbids
         await _release(publisher, _ID)
         await _once(probe, peer, topic, publisher)
 
