@@ -29,7 +29,7 @@ __all__ = [
 ]
 
 #: Connections that a check has open at a time for packets that are independent of each other.
-_AT_ONCE: Final = 4
+_AT_ONCE: Final = 8
 _RANK: Final = (NotTested, NotStrict, Inconclusive, Failed)
 #: What says more than a Malformed Packet or a Protocol Error, and is right wherever one of them is.
 _GENERAL: Final = (0x80, 0x81, 0x82, 0x83)

@@ -120,7 +120,9 @@ async def ill_formed_user_name(probe: ServerProbe) -> None:
     await refuses_each(probe, wrong)
 
 
-@server_check(v5=("MQTT-3.1.3-4", "MQTT-1.5.4-1", "MQTT-1.5.4-2"), v311=("MQTT-3.1.3-4", "MQTT-1.5.3-1"))
+@server_check(
+    v5=("MQTT-3.1.3-4", "MQTT-1.5.4-1", "MQTT-1.5.4-2"), v311=("MQTT-3.1.3-4", "MQTT-1.5.3-1", "MQTT-1.5.3-2")
+)
 async def ill_formed_client_identifier(probe: ServerProbe) -> None:
     """A CONNECT whose Client Identifier is no proper text is refused."""
     names = (_ILL_FORMED, b"\xc0\x80", b"a\xff", b"a\0b")
