@@ -108,6 +108,12 @@ def test_filters_and_refusals_show_what_is_special_about_them(exercised: Exercis
     assert {"MQTT-4.7.1-1", "MQTT-4.7.1-2", "MQTT-4.8.2-1", "MQTT-3.2.2-6"} <= exercised.statements(5, "written")
 
 
+def test_a_rule_without_a_number_does_not_count(exercised: Exercised) -> None:
+    with pytest.raises(RemoteProtocolError):
+        decode(b"\0\0")
+    assert exercised.counts == {}
+
+
 def test_counts_of_another_process_are_added(exercised: Exercised) -> None:
     encode(Publish("a"))
     other = Exercised()

@@ -20,8 +20,8 @@ _MOST_LINES: Final = 800
 #: Verdicts whose bytes are shown: of what is kept there is nothing to prove.
 _SHOWN: Final = frozenset((Verdict.FAILED, Verdict.NOT_STRICT, Verdict.INCONCLUSIVE))
 #: What is painted: marked by characters that no annotated line holds, which become elements when all is escaped.
-_PAINTED: Final = frozenset(("bytes", "bad", "mark"))
-_MARKS: Final = re.compile("\x02([a-z]+)\x03([^\x02\x03\x04]*)\x04")
+_PAINTED: Final = {"bytes": "i", "bad": "b", "mark": "b"}
+_MARKS: Final = re.compile("\x02([ib])\x03([^\x02\x03\x04]*)\x04")
 _LEFT: Final = {2: None, 3: None, 4: None}
 
 
@@ -49,36 +49,35 @@ class Details:
         element = "pre" if "\n" in result.reason else "p"  # of a codec it holds the bytes in columns
         parts = [f'<{element} class="why">{escape(result.reason)}</{element}>'] if result.reason else []
         if result.verdict in _SHOWN:
-            parts += _transcript(result)
+            parts += self._transcript(result)
         return self._keep("".join(parts)) if parts else ""
 
     def _keep(self, content: str) -> str:
         return self._known.setdefault(content, f"d{len(self._known)}")
 
+    def _transcript(self, result: Result) -> Iterator[str]:
+        """Moment by moment; the annotated bytes by reference: handshakes and the like are alike in many checks."""
+        try:
+            moments = moments_of(result)
+        except BadTrace as error:
+            yield f"<p>The transcript cannot be read: {escape(str(error))}</p>"
+            return
+        room = _MOST_LINES
+        for moment in moments:
+            caption, *lines = list(_lines(moment))[:room]
+            room -= 1 + len(lines)
+            sender = "" if moment.sender is None else moment.sender.value
+            part = self._keep(f'<pre class="{sender}">' + "\n".join(lines) + "</pre>") if lines else ""
+            reference = f' data-part="{part}"' if part else ""
+            yield f"<figure{reference}><figcaption>{caption}</figcaption></figure>"
+            if room <= 0:
+                yield "<p>The report's file has the rest.</p>"
+                return
+
     def templates(self) -> Iterator[str]:
         """All of them, inert until they are asked for."""
         for content, name in self._known.items():
             yield f'<template id="{name}">{content}</template>\n'
-
-
-def _transcript(result: Result) -> Iterator[str]:
-    try:
-        moments = moments_of(result)
-    except BadTrace as error:
-        yield f"<p>The transcript cannot be read: {escape(str(error))}</p>"
-        return
-    room = _MOST_LINES
-    for moment in moments:
-        lines = list(_lines(moment))[:room]
-        room -= len(lines)
-        sender = "" if moment.sender is None else moment.sender.value
-        yield f"<figure><figcaption>{lines[0]}</figcaption>"
-        if lines[1:]:
-            yield f'<pre class="{sender}">' + "\n".join(lines[1:]) + "</pre>"
-        yield "</figure>"
-        if room <= 0:
-            yield "<p>The report's file has the rest.</p>"
-            return
 
 
 def _lines(moment: Moment) -> Iterator[str]:
@@ -89,8 +88,8 @@ def _lines(moment: Moment) -> Iterator[str]:
 
 
 def _paint(kind: str, text: str) -> str:
-    return f"\x02{kind}\x03{text}\x04" if kind in _PAINTED else text
+    return f"\x02{_PAINTED[kind]}\x03{text}\x04" if kind in _PAINTED else text
 
 
 def _as_html(line: str) -> str:
-    return _MARKS.sub(r'<b class="\1">\2</b>', html.escape(line)).translate(_LEFT)
+    return _MARKS.sub(r"<\1>\2</\1>", html.escape(line)).translate(_LEFT)

@@ -17,6 +17,7 @@
     heading.textContent = `${subject}: ${row.querySelector(".title").textContent}`;
     body.replaceChildren(verdict, content(row.dataset.rule));
     if (button.dataset.detail) body.append(content(button.dataset.detail));
+    for (const figure of body.querySelectorAll("[data-part]")) figure.append(content(figure.dataset.part));
     history.replaceState(null, "", `#${encodeURIComponent(button.id)}`);
     dialog.showModal();
     dialog.scrollTop = 0;

@@ -95,7 +95,7 @@ def test_what_a_subject_says_stays_text() -> None:
     wild = result(Verdict.FAILED, reason=HOSTILE, title=HOSTILE, transcript=transcript(topic="<b>\x02mark\x03"))
     page = html_page([report(wild, subject=HOSTILE, release="<u>", date="<s>")])
     tags = {tag for tag, _ in Parsed(page).elements}
-    assert not tags & {"img", "u", "s", "i"}
+    assert not tags & {"img", "u", "s"}
     assert "\x02" not in page.replace(HOSTILE, "").split("<template")[-1]
     assert "<script>alert" not in page
 
@@ -105,6 +105,14 @@ def test_the_bytes_of_what_is_kept_are_left_out_and_what_is_alike_is_there_once(
     assert "client → server" not in html_page([report(kept)])
     twice = html_page([report(result(Verdict.FAILED, "a"), result(Verdict.FAILED, "b"))])
     assert twice.count("opened, we are the client") == 1
+
+
+def test_a_handshake_that_is_alike_in_many_checks_is_there_once() -> None:
+    others = transcript(topic="other")
+    page = html_page([report(result(Verdict.FAILED, "a"), result(Verdict.FAILED, "b", transcript=others))])
+    assert page.count("HTTP request from the client") == 1
+    assert page.count("'other'") == 1
+    assert page.count("opened, we are the client") == 2
 
 
 def test_a_transcript_that_never_ends_is_cut_off() -> None:
