@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from contextlib import asynccontextmanager
+from statistics import median
 from typing import Final
 
 import trio
@@ -22,10 +23,10 @@ __all__ = ["PLAN", "ClientUnreachable", "client_checks", "discover", "probes_of"
 PLAN: Final = Plan(at_once=4, check_seconds=60.0, seconds=300.0)
 #: Seconds for farewells when a check is over, or its time is.
 _FAREWELL: Final = 8.0
-#: Patience in seconds: this many of the slowest round trips, within these bounds.
-_ROUND_TRIPS: Final = 25
+#: Patience in seconds: this many steps of a good conversation, within these bounds.
+_PATIENCE: Final = 25
 _LEAST, _MOST = 2.0, 15.0
-_STEPS: Final = 4
+_STEPS: Final = 5
 
 
 class ClientUnreachable(Exception):
@@ -75,20 +76,19 @@ async def discover(subject: ClientSubject, versions: Collection[ProtocolVersion]
                 await probe.close()
     if not subject.versions:
         raise ClientUnreachable("; ".join(trouble))
-    subject.patience = min(max(_ROUND_TRIPS * slowest, _LEAST), _MOST)
+    subject.patience = min(max(_PATIENCE * slowest, _LEAST), _MOST)
 
 
 async def _measure(probe: ClientProbe) -> float:
-    """Seconds of the slowest step of a good conversation, in which everything is done once before that."""
+    """Seconds of a usual step of a good conversation, a message each way; the first ones tell of a program's start."""
     visit = await probe.talk()
-    slowest = 0.0
-    for number in range(_STEPS):
+    took = []
+    for _ in range(_STEPS):
         began = trio.current_time()
         await probe.fence(visit)
         await visit.accept(await probe.publish(visit))
-        if number:
-            slowest = max(slowest, trio.current_time() - began)
-    return slowest
+        took.append(trio.current_time() - began)
+    return median(took)
 
 
 async def run_client(
