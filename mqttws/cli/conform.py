@@ -13,6 +13,7 @@ EXAMPLES: Final = """\
 examples:
   mqttws conform list --untested
   mqttws conform server ws://127.0.0.1:9001/mqtt --save mosquitto.json
+  mqttws conform client --subject paho-mqtt
   mqttws conform report mosquitto.json aedes.json --html conformance.html
 
 exit status:
@@ -23,6 +24,7 @@ exit status:
 SUBCOMMANDS: Final = {
     "list": "list the statements of both standards, and what decides them",
     "server": "check a running Server",
+    "client": "check a Client, which is led from one Server to the next",
     "subject": "be a client under test: this package's own, led line by line",
     "codec": "check a codec, in this process or behind a command, with byte vectors",
     "selftest": "let the kit prove itself: catch subjects that are wrong in one thing",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Iterable, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from statistics import median
 from typing import Final
@@ -94,6 +94,7 @@ async def _measure(probe: ClientProbe) -> float:
 async def run_client(
     command: Sequence[str],
     *,
+    environment: Mapping[str, str] | None = None,
     only: Sequence[str] = (),
     versions: Collection[ProtocolVersion] = frozenset(ProtocolVersion),
     plan: Plan | None = None,
@@ -104,6 +105,6 @@ async def run_client(
     Raises :class:`ClientUnreachable`, and :class:`OSError` if it cannot be started.
     """
     plan = plan or PLAN
-    async with open_subject(command, seed=plan.seed) as subject:
+    async with open_subject(command, seed=plan.seed, environment=environment) as subject:
         await discover(subject, versions)
         return await run_checks(client_checks(only, versions), probes_of(subject), plan, progress)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final, Protocol, TypeVar
 
@@ -151,14 +151,16 @@ class ClientSubject:
 
 
 @asynccontextmanager
-async def open_subject(command: Sequence[str], *, seed: int = 0) -> AsyncIterator[ClientSubject]:
+async def open_subject(
+    command: Sequence[str], *, seed: int = 0, environment: Mapping[str, str] | None = None
+) -> AsyncIterator[ClientSubject]:
     """A Client under test that is a program: words of a command, with ``{url}``.
 
     The programs run in the block and are gone when it is left.
     """
 
     def make(url: str) -> ClientProgram:
-        return ClientProgram(command, url, patience=FIRST_PATIENCE)
+        return ClientProgram(command, url, environment=environment, patience=FIRST_PATIENCE)
 
     async with _opened(make, Operator(str)) as subject:
         subject.seed = seed
