@@ -13,7 +13,7 @@ import trio
 
 from mqttws.conformance.chapters import version_name
 from mqttws.conformance.check import Check
-from mqttws.conformance.verdict import NotApplicable, Outcome, Result, Verdict
+from mqttws.conformance.verdict import Broken, NotApplicable, Outcome, Result, Verdict
 
 __all__ = ["Plan", "Probe", "ProbeFactory", "Progress", "Runner", "failed_in", "faults", "run_checks", "select"]
 
@@ -173,7 +173,7 @@ class Runner:
                 problem = error
         seen = () if probe is None else probe.transcript
         if problem is not None:
-            return _judge(problem, seen)
+            return _judge(check, problem, seen)
         if scope.cancelled_caught:
             return Verdict.INCONCLUSIVE, f"it was not over after {self.plan.check_seconds:g} s", seen
         return Verdict.PASSED, "", seen
@@ -202,14 +202,21 @@ def _require(check: Check, probe: Probe) -> None:
         raise NotApplicable(f"it needs what the subject does not offer: {', '.join(missing)}")
 
 
-def _judge(problem: Exception, seen: tuple[str, ...]) -> tuple[Verdict, str, tuple[str, ...]]:
+def _judge(check: Check, problem: Exception, seen: tuple[str, ...]) -> tuple[Verdict, str, tuple[str, ...]]:
     leaves = list(_leaves(problem))
     outcomes = [leaf for leaf in leaves if isinstance(leaf, Outcome)]
     if len(outcomes) < len(leaves):
         other = next(leaf for leaf in leaves if not isinstance(leaf, Outcome))
         return Verdict.INCONCLUSIVE, f"{_FAULT}{type(other).__name__}: {other}{_place(other)}", seen
-    outcome = min(outcomes, key=lambda one: _WEIGHT.index(one.verdict))
-    return outcome.verdict, str(outcome), seen if outcome.transcript is None else outcome.transcript
+    verdict, outcome = min(((_verdict(check, one), one) for one in outcomes), key=lambda pair: _WEIGHT.index(pair[0]))
+    return verdict, str(outcome), seen if outcome.transcript is None else outcome.transcript
+
+
+def _verdict(check: Check, outcome: Outcome) -> Verdict:
+    """A packet that breaks a rule by itself is held against the checks that are about this rule, and no others."""
+    if isinstance(outcome, Broken) and outcome.rule in check.statements:
+        return Verdict.FAILED
+    return outcome.verdict
 
 
 def _place(error: BaseException) -> str:

@@ -6,7 +6,17 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, ClassVar
 
-__all__ = ["Failed", "Inconclusive", "NotApplicable", "NotStrict", "NotTested", "Outcome", "Result", "Verdict"]
+__all__ = [
+    "Broken",
+    "Failed",
+    "Inconclusive",
+    "NotApplicable",
+    "NotStrict",
+    "NotTested",
+    "Outcome",
+    "Result",
+    "Verdict",
+]
 
 
 class Verdict(Enum):
@@ -64,6 +74,14 @@ class Inconclusive(Outcome):
     """Neither can be said."""
 
     verdict = Verdict.INCONCLUSIVE
+
+
+class Broken(Inconclusive):
+    """Something that breaks a ``rule`` by itself has come in the way: a failure of checks that are about this rule."""
+
+    def __init__(self, message: str, rule: str | None) -> None:
+        super().__init__(message)
+        self.rule = rule
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ import trio.testing
 from mqttws.conformance.check import Check, Kind, Run
 from mqttws.conformance.runner import Plan, Runner, failed_in, faults, run_checks, select
 from mqttws.conformance.verdict import (
+    Broken,
     Failed,
     Inconclusive,
     NotApplicable,
@@ -76,6 +77,9 @@ async def passing(_probe: Any) -> None:
     ("outcome", "verdict"),
     [
         (Failed("so"), Verdict.FAILED),
+        (Broken("so", "MQTT-3.1.0-1"), Verdict.FAILED),
+        (Broken("so", "MQTT-3.3.1-4"), Verdict.INCONCLUSIVE),
+        (Broken("so", None), Verdict.INCONCLUSIVE),
         (NotStrict("so"), Verdict.NOT_STRICT),
         (NotApplicable("so"), Verdict.NOT_APPLICABLE),
         (NotTested("so"), Verdict.NOT_TESTED),

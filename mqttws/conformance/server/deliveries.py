@@ -24,13 +24,14 @@ from mqttws.codec import (
 from mqttws.conformance.server.hostile import text
 from mqttws.conformance.server.probe import Connected, ServerProbe
 from mqttws.conformance.verdict import Failed, Inconclusive, NotStrict, Outcome
-from mqttws.conformance.wire.peer import Ended
+from mqttws.conformance.wire.peer import Ended, Missing
 
 __all__ = [
     "absent",
     "answer_to",
     "come_back",
     "is_granted",
+    "is_taken",
     "lasting",
     "nothing_but",
     "publishes",
@@ -79,6 +80,20 @@ async def answer_to(peer: Connected, publish: Publish) -> PubAck | PubRec | None
         )
     except Ended:
         return None
+
+
+async def is_taken(peer: Connected, publish: RawPacket) -> bool:
+    """Whether a wrong PUBLISH of QoS 1 is acknowledged; else it is refused, or ends the connection.
+
+    Raises :class:`Failed` if neither happens: that is owed, whatever a Server thinks of it.
+    """
+    await peer.send(publish)
+    try:
+        return (await peer.expect(PubAck, aside=(Publish, Disconnect))).reason_code < 0x80
+    except Ended:
+        return False
+    except Missing:
+        raise Failed("it neither acknowledges a wrong PUBLISH of QoS 1 nor ends the connection") from None
 
 
 async def subscribe_answer(peer: Connected, *subscriptions: Subscription, **properties: Any) -> SubAck | None:

@@ -18,7 +18,7 @@ from typing import Any, Final, TypeAlias, TypeVar
 import trio
 
 from mqttws.codec import Checks, Disconnect, Framer, Packet, PingReq, PingResp, Publish, RawPacket, decode, encode
-from mqttws.conformance.verdict import Failed, Inconclusive
+from mqttws.conformance.verdict import Broken, Failed, Inconclusive
 from mqttws.conformance.watch import UNNUMBERED, Watch
 from mqttws.conformance.wire.frames import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, Frame, FrameReader, frame
 from mqttws.conformance.wire.frames import close as close_frame
@@ -106,7 +106,7 @@ class Peer:
         self._version = version
         self._ready: deque[Packet | RawPacket] = deque()
         self._closed = False
-        self._lost = ""  # a fault behind which nothing can be read
+        self._lost: RemoteProtocolError | None = None  # a fault behind which nothing can be read
         self._rest = rest
 
     @property
@@ -144,7 +144,7 @@ class Peer:
     async def receive(self, wanted: str = "a packet", *, within: float | None = None) -> Packet:
         """The next packet.
 
-        Raises :class:`Ended` or :class:`Missing`, or :class:`Inconclusive` for a packet that breaks a rule by itself.
+        Raises :class:`Ended` or :class:`Missing`, or :class:`Broken` for a packet that breaks a rule by itself.
         """
         found = await self._next(trio.current_time() + (self.patience if within is None else within))
         if found is None:
@@ -153,7 +153,9 @@ class Peer:
             raise Missing(f"{wanted} has not come within {self.patience if within is None else within:g} s")
         if isinstance(found, RawPacket):
             kind = "a packet of reserved type" if found.packet_type is None else found.packet_type.name
-            raise Inconclusive(f"it sent {kind} that breaks a rule by itself, where {wanted} was owed")
+            fault = self._fault_of(found)
+            rule = None if fault is None else fault.statement
+            raise Broken(f"it sent {kind} that breaks a rule by itself, where {wanted} was owed: {fault}", rule)
         return found
 
     async def expect(
@@ -225,7 +227,7 @@ class Peer:
             if self._ready:
                 return self._ready.popleft()
             if self._lost:
-                raise Inconclusive(self._lost)
+                raise Broken(f"what it sends can no longer be read: {self._lost}", self._lost.statement)
             if self.ending is not None or len(self.arrived) > _MOST_PACKETS:
                 return None
             if self._rest:
@@ -281,7 +283,7 @@ class Peer:
                 self._ready.append(packet)
         except RemoteProtocolError as error:
             self._report(error)
-            self._lost = f"what it sends can no longer be read: {error}"
+            self._lost = error
 
     def _hold_against(self, packet: RawPacket) -> None:
         if self._framer.expect_connect:
@@ -290,10 +292,16 @@ class Peer:
                     message = "the first packet is not a CONNECT"
                     self._watch.fault(version, "MQTT-3.1.0-1", message, self._recorder.lines)
             return
+        if (fault := self._fault_of(packet)) is not None:
+            self._report(fault)
+
+    def _fault_of(self, packet: RawPacket) -> RemoteProtocolError | None:
+        """What is wrong with a packet, if it is not merely in the wrong place."""
         try:
             decode(encode(packet), self.version, sender=self.role.peer)
         except RemoteProtocolError as error:
-            self._report(error)
+            return error
+        return None
 
     def _report(self, error: RemoteProtocolError) -> None:
         if self.judges:

@@ -87,6 +87,7 @@ async def ended_while_connected(probe: ServerProbe) -> None:
         topic, peer = probe.topic(), await probe.connect(session_expiry_interval=interval)
         await probe.subscribe(peer, topic)
         await trio.sleep(_SHORT + _SOON)
+        await peer.fence()
         await probe.fresh_message(peer, topic, publisher)
 
 

@@ -49,6 +49,8 @@ async def suback_codes(probe: ServerProbe) -> None:
             raise Failed(f"{len(answer.reason_codes)} codes came for {len(asked)} filters")
         if not any(code < 0x80 for code in answer.reason_codes):
             raise Failed("it refuses all of them")
+        if max(code for code in answer.reason_codes if code < 0x80) > max(asked):
+            raise Failed(f"it grants more than the QoS {asked} that was asked for")
 
 
 @server_check(v5="MQTT-3.9.3-1", v311="MQTT-3.9.3-1", needs="qos1")
@@ -118,6 +120,21 @@ async def lost_while_replacing(probe: ServerProbe) -> None:
     if before != sent:
         lost = [payload for payload in sent if payload not in before]
         raise Failed(f"{len(lost)} of {len(sent)} messages were lost" if lost else f"they came as {before}")
+
+
+@server_check(v5="MQTT-3.8.4-4", needs="qos1")
+async def waiting_lost_by_replacing(probe: ServerProbe) -> None:
+    """Messages that wait for a place in the Client's Receive Maximum are not lost when a subscription is replaced."""
+    topic, publisher = probe.topic(), await probe.connect()
+    peer = await probe.connect(receive_maximum=1)
+    await probe.subscribe(peer, topic)
+    sent = [f"{number}".encode() for number in range(5)]
+    for payload in sent:
+        await probe.publish(publisher, topic, payload)
+    await probe.subscribe(peer, topic)
+    for payload in sent:
+        if (found := await probe.message(peer, topic)).payload != payload:
+            raise Failed(f"{found.payload!r} came where {payload!r} was owed")
 
 
 @server_check(v5="MQTT-3.8.4-8", v311="MQTT-3.8.4-6", needs="qos1")
