@@ -84,6 +84,12 @@ def find_paho() -> None:
         raise CounterpartMissing("paho-mqtt is not installed (pip install --group interop)")
 
 
+def find_amqtt() -> None:
+    """The server of amqtt, as a package of this very interpreter."""
+    if importlib.util.find_spec("amqtt") is None:
+        raise CounterpartMissing("amqtt is not installed (pip install --group interop)")
+
+
 def find_decoders() -> None:
     """The decoders of other projects that the adapters know, as packages of this very interpreter."""
     for peer in PEERS.values():
@@ -148,6 +154,7 @@ COUNTERPARTS: dict[str, Callable[[], Path | None]] = {
     "tinyproxy": find_tinyproxy,
     "chromium": find_chromium,
     "paho": find_paho,
+    "amqtt": find_amqtt,
     "decoders": find_decoders,
     "mqttjs": find_node_packages,
     "aedes": find_node_packages,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -34,8 +35,10 @@ class Server:
 
 
 @asynccontextmanager
-async def mosquitto(folder: Path) -> AsyncIterator[Server]:
+async def mosquitto(folder: Path, *, inflight: int = 0) -> AsyncIterator[Server]:
     """Eclipse Mosquitto with a WebSocket listener; configuration and log go to ``folder``.
+
+    ``inflight`` messages may be on their way to or from a client, 0 is any number.
 
     The WebSocket listener does not count as one: without a plain one beside it the server ends at once with "Unable to
     start any listening sockets". And it listens on every address, unless told to use IPv4 (seen with 2.0.11).
@@ -46,7 +49,7 @@ async def mosquitto(folder: Path) -> AsyncIterator[Server]:
     lines = (
         "allow_anonymous true",
         "persistence false",
-        "max_inflight_messages 0",
+        f"max_inflight_messages {inflight}",
         f"listener {plain} 127.0.0.1",
         f"listener {port} 127.0.0.1",
         "socket_domain ipv4",
@@ -87,6 +90,18 @@ async def aedes() -> AsyncIterator[Server]:
         with trio.fail_after(READY_SECONDS):
             hello = await JsonLines(process).receive()
         yield Server(hello["port"])
+
+
+@asynccontextmanager
+async def amqtt(folder: Path) -> AsyncIterator[Server]:
+    """amqtt, which speaks MQTT 3.1.1 only; its log goes to ``folder``."""
+    counterparts.need("amqtt")
+    (port,) = free_ports(1)
+    log = folder / "amqtt.log"
+    async with running([sys.executable, "-m", "tests.interop.amqtt_broker", str(port)], log=log) as process:
+        if not await _listens(process, port):
+            raise ServerFailed(f"amqtt does not listen: {log.read_text(encoding='utf-8', errors='replace')}")
+        yield Server(port)
 
 
 @asynccontextmanager

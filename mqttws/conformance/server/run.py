@@ -54,6 +54,7 @@ async def run_server(
     second: str | None = None,
     topics: str | None = None,
     without: Collection[str] = (),
+    patience: float | None = None,
     plan: Plan | None = None,
     progress: Progress | None = None,
 ) -> list[Result]:
@@ -67,5 +68,5 @@ async def run_server(
         subject.second = Account(await Target.find(second))
     if topics is not None:
         subject.topics = topics
-    await discover(subject, without=without)
+    await discover(subject, without=without, patience=patience)
     return await run_checks(server_checks(only), probes_of(subject), plan, progress)
