@@ -259,19 +259,14 @@ def _first_expiry(publish: Publish) -> Publish:
     return replace(publish)
 
 
-_DUPS: set[tuple[str, bytes]] = set()
-
-
 def _note_dup(tamper: Any, packet: Item) -> Iterable[Item]:
-    del tamper
     if isinstance(packet, Publish) and packet.dup:
-        _DUPS.add((packet.topic, packet.payload))
+        tamper.shared[packet.topic, packet.payload] = True
     return (packet,)
 
 
 def _same_dup(tamper: Any, packet: Item) -> Iterable[Item]:
-    del tamper
-    if isinstance(packet, Publish) and packet.qos and (packet.topic, packet.payload) in _DUPS:
+    if isinstance(packet, Publish) and packet.qos and (packet.topic, packet.payload) in tamper.shared:
         return (replace(packet, dup=True),)
     return (packet,)
 
@@ -329,9 +324,6 @@ def _merging(self: Broker, message: Message, held: Any) -> dict[str, Any]:
     return properties
 
 
-_ALIASES: dict[int, str] = {}
-
-
 def _aliases() -> Iterator[Wrong]:
     yield wrong_server(
         "keeps_aliases", "It keeps the Topic Aliases of earlier connections.",
@@ -359,9 +351,9 @@ def _older_alias(tamper: Any, packet: Item) -> Iterable[Item]:
     known = tamper.__dict__.setdefault("known", set())
     if packet.topic:
         known.add(alias)
-        _ALIASES[alias] = packet.topic
-    elif alias not in known and alias in _ALIASES:
-        return (replace(packet, topic=_ALIASES[alias]),)
+        tamper.shared[alias] = packet.topic
+    elif alias not in known and alias in tamper.shared:
+        return (replace(packet, topic=tamper.shared[alias]),)
     return (packet,)
 
 

@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 from typing import Any, Final, TypeAlias
 
 from mqttws.conformance.check import Check, Kind, numbered
+from mqttws.conformance.client.convention import Task
 from mqttws.conformance.wrong.broker import Broker
 from mqttws.conformance.wrong.member import Member
 from mqttws.conformance.wrong.proxy import Tamper
@@ -44,7 +45,8 @@ class Wrong:
     may fail with it stand in ``also``, as patterns of their names. ``tamper`` makes what a proxy does to a connection,
     ``server`` the Server behind it, which has the ``offer`` of that name. With ``shows`` its packets give it away by
     themselves, so that the passive checks are concerned too. ``hidden`` are properties that its CONNACK keeps back.
-    ``decoder`` is what is wrong of a codec.
+    ``decoder`` is what is wrong of a codec, ``task`` what a Client understands when it is told something. Who is merely
+    ``unwise`` is caught by a check that finds it not strict.
     """
 
     name: str
@@ -58,6 +60,22 @@ class Wrong:
     shows: bool = True
     decoder: ReferenceDecoder | None = None
     hidden: tuple[str, ...] = ()
+    task: Callable[[Task], Task] | None = None
+    unwise: bool = False
+
+    def tampers(self) -> Callable[[], Tamper] | None:
+        """What makes the faults of a subject's connections, which know of each other."""
+        make = self.tamper
+        if make is None:
+            return None
+        shared: dict[Any, Any] = {}
+
+        def made() -> Tamper:
+            tamper = make()
+            tamper.shared = shared
+            return tamper
+
+        return made
 
     def rules(self, version: ProtocolVersion) -> tuple[str, ...]:
         """The statements of a version that it breaks."""
@@ -106,8 +124,10 @@ def wrong_server(
 
 
 def wrong_client(
-    name: str, sentence: str, *, v5: Names = (), v311: Names = (), also: Names = (), shows: bool = True, **wire: Any
-) -> Wrong:
+    name: str, sentence: str, *, v5: Names = (), v311: Names = (), also: Names = (), shows: bool = True,
+    task: Callable[[Task], Task] | None = None, unwise: bool = False, **wire: Any,
+) -> Wrong:  # fmt: skip
     """A correct Client behind a proxy, some methods of which are otherwise."""
     tamper = type(name, (Tamper,), wire)
-    return Wrong(name, Kind.CLIENT, sentence, by_version(name, v5, v311), ids(also), tamper, shows=shows)
+    return Wrong(name, Kind.CLIENT, sentence, by_version(name, v5, v311), ids(also), tamper, shows=shows, task=task,
+                 unwise=unwise)  # fmt: skip

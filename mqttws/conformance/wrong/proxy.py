@@ -7,7 +7,7 @@ frames, leniently, and what the fault makes of them goes on in frames of our own
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import trio
 
@@ -33,9 +33,17 @@ class Tamper:
     def __init__(self) -> None:
         #: What the tester is sent at once, past the subject.
         self.replies: list[Item] = []
+        #: What the subject is sent, past the tester.
+        self.echoes: list[Item] = []
+        #: What all connections of one subject know.
+        self.shared: dict[Any, Any] = {}
 
     def head(self, head: bytes) -> bytes:
         """The subject's HTTP head."""
+        return head
+
+    def head_from_tester(self, head: bytes) -> bytes:
+        """The tester's."""
         return head
 
     def from_subject(self, packet: Item) -> Iterable[Item]:
@@ -182,21 +190,27 @@ class Proxy:
                     if not end:
                         continue
                     head = None
-                    await sink.send_all(self._tamper.head(first + end) if of_subject else first + end)
+                    change = self._tamper.head if of_subject else self._tamper.head_from_tester
+                    await sink.send_all(change(first + end))
                 if apart is not None:
                     data = apart.take(data)
                 if data:
                     await sink.send_all(data)
-                if self._tamper.replies:
-                    await self._tester.send_all(self._replies())
+                await self._answer()
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             pass
         if of_subject and self._tamper.hides_end():
             return
         await trio.aclose_forcefully(sink)
 
-    def _replies(self) -> bytes:
+    async def _answer(self) -> None:
+        """Send either end what is not from the other."""
         tamper = self._tamper
-        payload = b"".join(_bytes(item, tamper.version) for item in tamper.replies)
-        tamper.replies.clear()
-        return frame(payload, masked=self._role is Role.CLIENT)
+        for items, stream, role in (
+            (tamper.replies, self._tester, self._role),
+            (tamper.echoes, self._subject, self._role.peer),
+        ):
+            if items:
+                payload = b"".join(_bytes(item, tamper.version) for item in items)
+                items.clear()
+                await stream.send_all(frame(payload, masked=role is Role.CLIENT))

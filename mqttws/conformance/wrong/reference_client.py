@@ -49,9 +49,18 @@ _ATTEMPTS: Final = 5
 
 
 class ReferenceClient:
-    """One Client. ``dial`` gives it a stream to the Server, ``say`` is told what happens."""
+    """One Client. ``dial`` gives it a stream to the Server, ``say`` is told what happens.
 
-    def __init__(self, dial: Callable[[], trio.abc.Stream], say: Callable[[Event], object]) -> None:
+    A wrong one does not do a task that it is given, but what ``understand`` makes of it.
+    """
+
+    def __init__(
+        self,
+        dial: Callable[[], trio.abc.Stream],
+        say: Callable[[Event], object],
+        understand: Callable[[Task], Task] | None = None,
+    ) -> None:
+        self._understand = understand
         self._dial = dial
         self._say = say
         self._visit: _Visit | None = None
@@ -68,7 +77,7 @@ class ReferenceClient:
                     continue
                 if task.name == "exit":
                     break
-                await self._do(task, nursery)
+                await self._do(task if self._understand is None else self._understand(task), nursery)
             nursery.cancel_scope.cancel()
 
     async def _do(self, task: Task, nursery: trio.Nursery) -> None:

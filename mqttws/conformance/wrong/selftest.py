@@ -136,7 +136,8 @@ def try_wrong(wrong: Wrong, *, thorough: bool = False) -> Trial:
     versions = wrong.statements.keys()
     chosen = [one for one in known.values() if wrong.concerns(one) or (thorough and one.version in versions)]
     results = _put(wrong, chosen) if chosen else []
-    failed = [known[one.check] for one in results if one.verdict is Verdict.FAILED]
+    wrong_ones = (Verdict.FAILED, Verdict.NOT_STRICT) if wrong.unwise else (Verdict.FAILED,)
+    failed = [known[one.check] for one in results if one.verdict in wrong_ones]
     mine = [check for check in failed if wrong.concerns(check)]
     return Trial(
         wrong.name,

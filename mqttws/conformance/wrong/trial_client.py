@@ -22,7 +22,7 @@ from mqttws.conformance.runner import Plan, run_checks
 from mqttws.conformance.verdict import Outcome, Result
 from mqttws.conformance.wire.program import Hear, Program
 from mqttws.conformance.wrong.entry import Wrong
-from mqttws.conformance.wrong.proxy import Proxy, Tamper
+from mqttws.conformance.wrong.proxy import Proxy
 from mqttws.conformance.wrong.reference_client import ReferenceClient
 from mqttws.vocabulary import Role
 
@@ -119,9 +119,10 @@ class _Task(Program):
 class _Clients(ClientSubject):
     """The correct Client, or a wrong one, as often as checks want it."""
 
-    def __init__(self, nursery: trio.Nursery, make_tamper: Callable[[], Tamper] | None) -> None:
+    def __init__(self, nursery: trio.Nursery, wrong: Wrong | None) -> None:
         self._doors: dict[str, Door] = {}
-        self._make_tamper = make_tamper
+        self._make_tamper = None if wrong is None else wrong.tampers()
+        self._understand = None if wrong is None else wrong.task
         self._clients = nursery
         super().__init__(nursery, self._make_program, Operator(str))
         self.patience = _PATIENCE
@@ -151,7 +152,7 @@ class _Clients(ClientSubject):
             self._clients.start_soon(Proxy(make_tamper(), Role.CLIENT, door.dial(), between).run)
             return ours
 
-        return ReferenceClient(dial, say)
+        return ReferenceClient(dial, say, self._understand)
 
 
 def try_client(checks: Sequence[Check], wrong: Wrong | None = None) -> list[Result]:
@@ -159,7 +160,7 @@ def try_client(checks: Sequence[Check], wrong: Wrong | None = None) -> list[Resu
 
     async def main() -> list[Result]:
         async with trio.open_nursery() as nursery:
-            subject = _Clients(nursery, None if wrong is None else wrong.tamper)
+            subject = _Clients(nursery, wrong)
             before = [] if wrong is None else _traffic_for(checks)
             results = await run_checks([*before, *checks], probes_of(subject), _PLAN)
             nursery.cancel_scope.cancel()

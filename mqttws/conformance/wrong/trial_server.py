@@ -53,7 +53,7 @@ async def _subject(nursery: trio.Nursery, offer: str, wrong: Wrong | None) -> Se
     offered = OFFERS[offer]
     server = ReferenceServer(offered) if wrong is None else wrong.server(offered)
     nursery.start_soon(server.broker.tend)
-    target = server_target(server, nursery, None if wrong is None else wrong.tamper)
+    target = server_target(server, nursery, None if wrong is None else wrong.tampers())
     accounts = [Account(target, name, password) for name, password in offered.accounts.items()] or [Account(target)]
     second = accounts[1] if len(accounts) > 1 else None
     return ServerSubject(accounts[0], second, patience=_PATIENCE)
