@@ -78,7 +78,7 @@ async def wildcard_forwarded(probe: ServerProbe) -> None:
 
 @server_check(v5="MQTT-3.3.1-2", v311="MQTT-3.3.1-2")
 async def dup_at_qos0(probe: ServerProbe) -> None:
-    """A PUBLISH of QoS 0 with DUP set, which exclude each other, is not forwarded so, and had better end the connection."""
+    """A PUBLISH of QoS 0 with DUP set is not forwarded so, and had better end the connection."""
     topic = probe.topic()
     peer, publisher = await subscriber(probe, topic), await probe.connect()
     await publisher.send(raw_publish(probe, topic, flags=_DUP))
