@@ -48,10 +48,13 @@ def put_out(reports: Sequence[Report], args: Namespace) -> int:
 
 
 def _write(path: str, text: str) -> None:
-    """Whole or not at all: a run of minutes is not to end with half a file."""
-    target = Path(path)
+    """Whole or not at all: a run of minutes is not to end with half a file. A pipe or a terminal is written to."""
+    target = Path(path).resolve()
     beside = target.with_name(f"{target.name}.part")
     try:
+        if target.exists() and not target.is_file():
+            target.write_text(text, encoding="utf-8")
+            return
         beside.write_text(text, encoding="utf-8")
         os.replace(beside, target)
     except OSError as error:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -80,6 +82,19 @@ def test_a_file_beyond_any_report_is_not_read(
     monkeypatch.setattr("mqttws.cli.conform_report._LARGEST", 100)
     assert main(["conform", "report", path]) == 2
     assert "larger than any report" in capsys.readouterr().err
+
+
+def test_a_pipe_is_written_to_and_stays_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (path,) = saved(tmp_path, report())
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = subprocess.Popen(["cat", str(pipe)], stdout=subprocess.PIPE)
+    main(["conform", "report", path, "--junit", str(pipe)])
+    written, _ = reader.communicate(timeout=30)
+    assert ElementTree.fromstring(written).tag == "testsuites"
+    assert pipe.is_fifo()
+    assert main(["conform", "report", path, "--junit", str(tmp_path)]) == 2
+    assert "cannot write" in capsys.readouterr().err
 
 
 def test_a_folder_that_is_not_there_is_told_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
