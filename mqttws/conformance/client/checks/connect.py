@@ -32,6 +32,7 @@ async def connect_is_not_first(probe: ClientProbe) -> None:
 @client_check(v5=("MQTT-3.1.3-3", "MQTT-3.1.3-4"), v311=("MQTT-3.1.3-3", "MQTT-3.1.3-4"))
 async def changes_the_client_id(probe: ClientProbe) -> None:
     """The Client Identifier stands in CONNECT as it was asked for."""
+    await probe.needs_program()
     wanted = probe.name() + "\N{LATIN SMALL LETTER U WITH DIAERESIS}"
     _same("Client Identifier", wanted, (await probe.open(wanted)).connect.client_id)
 

@@ -16,6 +16,7 @@ __all__: list[str] = []
 )
 async def changes_the_message(probe: ClientProbe) -> None:
     """A new message goes out as it was asked for, with DUP 0."""
+    await probe.needs_program()
     visit = await probe.connect()
     payload = bytes(range(256))
     for qos in (0, 1, 2):

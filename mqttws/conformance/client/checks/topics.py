@@ -125,6 +125,7 @@ async def _refused(probe: ClientProbe, tasks: list[dict[str, Any]], task: str, k
 @client_check(v5=("MQTT-1.5.4-3", "MQTT-1.5.4-1"), v311=("MQTT-1.5.3-3", "MQTT-1.5.3-1"))
 async def changes_text(probe: ClientProbe) -> None:
     """A Topic Name goes out and comes in as it is, with the character that some take for a byte order mark."""
+    await probe.needs_program()
     visit = await probe.connect()
     subscribe = await probe.subscribe(visit, _TEXT)
     if (found := subscribe.subscriptions[0].topic_filter) != _TEXT:
