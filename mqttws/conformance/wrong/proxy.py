@@ -160,6 +160,7 @@ class Proxy:
         self._role = role
         self._tester = tester
         self._subject = subject
+        self._sending = {id(tester): trio.Lock(), id(subject): trio.Lock()}
         self._is_over = False
 
     async def run(self) -> None:
@@ -191,11 +192,11 @@ class Proxy:
                         continue
                     head = None
                     change = self._tamper.head if of_subject else self._tamper.head_from_tester
-                    await sink.send_all(change(first + end))
+                    await self._send(sink, change(first + end))
                 if apart is not None:
                     data = apart.take(data)
                 if data:
-                    await sink.send_all(data)
+                    await self._send(sink, data)
                 await self._answer()
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             pass
@@ -213,4 +214,9 @@ class Proxy:
             if items:
                 payload = b"".join(_bytes(item, tamper.version) for item in items)
                 items.clear()
-                await stream.send_all(frame(payload, masked=role is Role.CLIENT))
+                await self._send(stream, frame(payload, masked=role is Role.CLIENT))
+
+    async def _send(self, stream: trio.abc.Stream, data: bytes) -> None:
+        """Both directions may want to at once, with what a fault answers by itself."""
+        async with self._sending[id(stream)]:
+            await stream.send_all(data)
