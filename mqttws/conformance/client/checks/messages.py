@@ -244,7 +244,7 @@ async def explains_at_any_length(probe: ClientProbe) -> None:
     if not talkative:
         raise NotTested("none of its acknowledgements has a Reason String or a User Property")
     await probe.close()
-    limit = 16
+    limit = 32  # enough for all that is asked here
     visit = await probe.connect(properties={"maximum_packet_size": limit})
     await probe.subscribe(visit, "t")  # within the limit
     for ack in await _acknowledgements(probe, visit):
