@@ -227,35 +227,3 @@ async def takes_more_than_its_receive_maximum(probe: ClientProbe) -> None:
         raise NotApplicable("the Client does not bound what is under way as it is told")
     await visit.send(*(visit.message(b"x", 2) for _ in range(maximum + 1)))
     await probe.ends(visit, "with more messages under way than its Receive Maximum")
-
-
-# -- what acknowledgements say -----------------------------------------------------------------------------------------
-
-
-@client_check(
-    v5=(
-        "MQTT-3.4.2-2", "MQTT-3.4.2-3", "MQTT-3.5.2-2", "MQTT-3.5.2-3",
-        "MQTT-3.6.2-2", "MQTT-3.6.2-3", "MQTT-3.7.2-2", "MQTT-3.7.2-3",
-    )
-)  # fmt: skip
-async def explains_at_any_length(probe: ClientProbe) -> None:
-    """An acknowledgement goes without Reason String and User Properties if these would make it too large."""
-    talkative = {type(ack) for ack in await _acknowledgements(probe, await probe.talk()) if ack.properties}
-    if not talkative:
-        raise NotTested("none of its acknowledgements has a Reason String or a User Property")
-    await probe.close()
-    limit = 32  # enough for all that is asked here
-    visit = await probe.connect(properties={"maximum_packet_size": limit})
-    await probe.subscribe(visit, "t")  # within the limit
-    for ack in await _acknowledgements(probe, visit):
-        if (size := len(visit.bytes_of(ack))) > limit:
-            raise Failed(f"{type(ack).__name__.upper()} has {size} bytes, told a Maximum Packet Size of {limit}")
-
-
-async def _acknowledgements(probe: ClientProbe, visit: Visit) -> list[PubAck | PubRec | PubRel | PubComp]:
-    """What the Client says in exchanges of every kind."""
-    await visit.deliver(visit.message(b"x", 1))
-    await visit.deliver(visit.message(b"x", 2))
-    await probe.task("publish", topic="t", payload=b"", qos=2)
-    await visit.accept(await probe.sent(visit, Publish, "publish"))
-    return [packet for packet in visit.arrived if isinstance(packet, _ACKS)]
