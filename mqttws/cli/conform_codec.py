@@ -5,7 +5,7 @@ as far as it says them) and to refuse the others, without crashing and in time. 
 decode(data, version) or decode(data, version, sender); it accepts by returning, a mapping with fields or anything else,
 and refuses by raising. A command reads a packet a line in hexadecimal and answers each with a line: 'ok', 'ok {json}',
 'error text' or 'unsupported'. {version} (4, 5) and {sender} (client, server) in its arguments are filled in; it runs
-once for each pair. One that hangs or ends is started again.
+once for each pair. One that hangs or ends is started again. Who is not told the sender is not held to rules of one end.
 
 A codec that is not for one version or one end says so by -V and --sender, or answers 'unsupported' (a function returns
 NotImplemented). Only the decoder is asked: a layer above it may still refuse what it lets pass.
@@ -25,7 +25,7 @@ from mqttws.cli.conform_output import add_output_options
 from mqttws.cli.decoders import add_decoders, decoder_from
 from mqttws.cli.outcome import UsageError
 from mqttws.conformance.check import Check, Kind, checks
-from mqttws.conformance.codec import DecoderUnusable
+from mqttws.conformance.codec import DecoderUnusable, InProcess
 from mqttws.conformance.codec.probe import CodecProbe
 from mqttws.vocabulary import Role
 
@@ -51,6 +51,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     add_decoders(parser)
     parser.add_argument("--sender", action="append", choices=("client", "server"), metavar="{client,server}",
                         help="it reads only what this end sends (default: both)")  # fmt: skip
+    parser.add_argument("--any-sender", action="store_true",
+                        help="it is not told who sends a packet, so rules for one end only do not apply (as without "
+                             "{sender} in the command, and with a function that does not take it)")  # fmt: skip
     add_run_options(parser, at_once=1, within=_SECONDS)
     add_output_options(parser)
 
@@ -60,7 +63,9 @@ def run(args: Namespace) -> int:
     chosen = selected(args, checks(Kind.CODEC))
     with closing(decoder_from(args)) as decoder:
         senders = [Role(each) for each in args.sender or ("client", "server")]
-        probe = CodecProbe(decoder, senders=senders)
+        probe = CodecProbe(decoder, senders=senders, knows_sender=False if args.any_sender else None)
+        if isinstance(decoder, InProcess) and not decoder.knows_version and len({one.version for one in chosen}) > 1:
+            raise UsageError("a function that takes the bytes alone is for one version: say which by -V")
         try:  # whether it can be asked at all
             decoder.decode(_PINGS[senders[0]], int(chosen[0].version), senders[0])
             return trio.run(_run, args, probe, decoder.name, chosen)

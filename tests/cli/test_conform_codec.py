@@ -69,3 +69,24 @@ def test_who_loses_his_tongue_halfway_is_told(tmp_path: Path, capsys: pytest.Cap
 def test_a_check_that_does_not_exist_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["conform", "codec", *OWN, "--only", "MQTT-99"]) == 2
     assert "no check is asked for" in capsys.readouterr().err
+
+
+def test_a_function_of_bytes_alone_is_for_one_version(capsys: pytest.CaptureFixture[str]) -> None:
+    adapter = ["--adapter", "tests.cli.test_conform_codec:takes_all", "--only", "pingreq_direction"]
+    assert main(["conform", "codec", *adapter]) == 2
+    assert "say which by -V" in capsys.readouterr().err
+    assert main(["conform", "codec", *adapter, "-V", "5"]) == 0
+    assert "not applicable" in capsys.readouterr().out
+
+
+def test_a_command_is_told_the_sender_or_not(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = decoder(tmp_path, "print('ok', flush=True)")
+    only = ["--only", "5.0/pingreq_direction"]
+    assert main(["conform", "codec", *command, *only]) == 1
+    assert main(["conform", "codec", *command, *only, "--any-sender"]) == 0
+    assert main(["conform", "codec", "--command", command[1].removesuffix(" {sender}"), *only]) == 0
+    capsys.readouterr()
+
+
+def takes_all(_data: bytes) -> None:
+    """A decoder that has never seen a rule."""

@@ -24,7 +24,7 @@ def check_of(kind: Kind, name: str) -> Check:
 
 
 VALID = check_of(Kind.CODEC, "codec/5.0/pingreq_valid")
-DIRECTION = check_of(Kind.CODEC, "codec/5.0/pingreq_direction")
+INVALID = check_of(Kind.CODEC, "codec/5.0/pingresp_invalid")
 SERVER = check_of(Kind.SERVER, "server/5.0/second_connect")
 CLIENT = check_of(Kind.CLIENT, "client/5.0/connect_is_not_first")
 
@@ -72,7 +72,7 @@ def test_a_decoder_may_be_a_function_an_object_or_a_command(tmp_path: Path) -> N
     kit = OneByOne()
     for decoder in (lambda _: None, InProcess(lambda _: None, name="x"), [sys.executable, str(file)]):
         assert kit.codec(VALID, decoder).verdict is Verdict.PASSED
-        assert kit.codec(DIRECTION, decoder).verdict is Verdict.FAILED
+        assert kit.codec(INVALID, decoder).verdict is Verdict.FAILED
 
 
 def test_a_command_that_is_not_there_cannot_be_checked() -> None:

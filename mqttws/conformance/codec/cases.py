@@ -6,12 +6,14 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias
 
+from mqttws.codec import decode
 from mqttws.conformance import Vector, rule_of, vectors
 from mqttws.conformance.codec.answer import Answer, Taken
 from mqttws.conformance.fields import differences
+from mqttws.errors import RemoteProtocolError
 from mqttws.vocabulary import PACKET_TYPES, Role
 
-__all__ = ["Case", "Wrong", "cases_of", "judge", "vector_cases"]
+__all__ = ["Case", "Wrong", "cases_of", "depends_on_sender", "judge", "vector_cases"]
 
 _SENDERS: Final = {"client": (Role.CLIENT,), "server": (Role.SERVER,), "either": (Role.CLIENT, Role.SERVER)}
 
@@ -79,6 +81,19 @@ def cases_of(vector: Vector) -> Iterator[Case]:
 def _rule(vector: Vector, version: int) -> str:
     """The statement that a vector breaks, in words; its name where the rule has no number."""
     return rule_of(vector["statement"] or "", version) or vector["name"].replace("_", " ")
+
+
+def depends_on_sender(case: Case) -> bool:
+    """Whether a packet is wrong only because this end sends it: who is not told that cannot refuse it."""
+    return case.valid is False and _is_read(case, None) and not _is_read(case, case.sender)
+
+
+def _is_read(case: Case, sender: Role | None) -> bool:
+    try:
+        decode(case.data, case.version, sender=sender)
+    except RemoteProtocolError:
+        return False
+    return True
 
 
 def judge(case: Case, answer: Answer) -> Wrong | None:

@@ -119,6 +119,16 @@ class CommandDecoder:
         self._limit = limit
         self._running: dict[tuple[int, Role], _Process] = {}
 
+    @property
+    def knows_version(self) -> bool:
+        """Whether the command is told the version."""
+        return any("{version}" in part for part in self._command)
+
+    @property
+    def knows_sender(self) -> bool:
+        """Whether the command is told who sends."""
+        return any("{sender}" in part for part in self._command)
+
     def decode(self, data: bytes, version: int, sender: Role) -> Answer:
         """Ask the process for this version and sender; it is started where it is not running."""
         key = (version, sender)

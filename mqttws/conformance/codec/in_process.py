@@ -49,6 +49,16 @@ class InProcess:
         self._limit = limit
         self._arguments = _count_of_arguments(decode)
 
+    @property
+    def knows_version(self) -> bool:
+        """Whether it is told the version."""
+        return self._arguments > 1
+
+    @property
+    def knows_sender(self) -> bool:
+        """Whether it is told who sends."""
+        return self._arguments > 2
+
     def decode(self, data: bytes, version: int, sender: Role) -> Answer:
         """Call the function."""
         arguments = (data, version, sender.value)[: self._arguments]

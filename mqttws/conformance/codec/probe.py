@@ -11,7 +11,7 @@ import trio
 from mqttws.conformance.chapters import version_name
 from mqttws.conformance.check import Check, Kind, checks
 from mqttws.conformance.codec.answer import Answer, Decoder, DecoderUnusable, Taken
-from mqttws.conformance.codec.cases import Case
+from mqttws.conformance.codec.cases import Case, depends_on_sender
 from mqttws.conformance.runner import Plan, Progress, run_checks, select
 from mqttws.conformance.verdict import NotApplicable, NotTested, Result
 from mqttws.vocabulary import Role
@@ -22,6 +22,8 @@ __all__ = ["CodecProbe", "examine"]
 class CodecProbe:
     """Asks a decoder about one packet at a time; what it is not for, it is not asked about.
 
+    One that is not told who sends a packet (``knows_sender``; None: as the decoder itself says) cannot know what only
+    one end must not send, and is not asked about that.
     ``asked`` counts the packets, ``with_fields`` those of which the decoder has said what it read.
     """
 
@@ -34,8 +36,10 @@ class CodecProbe:
         *,
         versions: Collection[int] = (4, 5),
         senders: Collection[Role] = tuple(Role),
+        knows_sender: bool | None = None,
     ) -> None:
         self._decoder = decoder
+        self._knows_sender = getattr(decoder, "knows_sender", True) if knows_sender is None else knows_sender
         self._versions = frozenset(versions)
         self._senders = frozenset(senders)
         self.asked = 0
@@ -46,7 +50,9 @@ class CodecProbe:
     def ask(self, case: Case) -> Answer:
         """What it makes of a packet. Raises :class:`NotTested` when it cannot be asked any more."""
         if case.sender not in self._senders:
-            return Answer(Taken.UNSUPPORTED)
+            return Answer(Taken.UNSUPPORTED, f"it is not for what a {case.sender.value} sends")
+        if not self._knows_sender and depends_on_sender(case):
+            return Answer(Taken.UNSUPPORTED, "it is not told who sends a packet")
         try:
             answer = self._decoder.decode(case.data, case.version, case.sender)
         except DecoderUnusable as error:

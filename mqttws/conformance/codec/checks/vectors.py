@@ -113,6 +113,7 @@ class _Found:
 
     def __init__(self) -> None:
         self.asked = 0
+        self.unasked = "it reads no such packets"
         self.wrong: list[str] = []
         self.lax: list[str] = []
         self.bytes = ""  # of the first wrong one, field by field
@@ -120,6 +121,7 @@ class _Found:
     def take(self, vector: Vector, case: Case, answer: Answer) -> None:
         """Judge an answer; one about what the standard leaves open is never wrong."""
         if answer.taken is Taken.UNSUPPORTED:
+            self.unasked = answer.text or self.unasked
             return
         self.asked += 1
         fault = judge(case, answer)
@@ -142,7 +144,7 @@ class _Found:
             lines = [f"the standard leaves open what becomes of {len(self.lax)} of {self.asked} packets; others differ"]
             raise NotStrict("\n".join((*lines, *_first(self.lax))))
         if not self.asked:
-            raise NotApplicable("it reads no such packets")
+            raise NotApplicable(self.unasked)
 
 
 def _more(fault: Wrong, case: Case, answer: Answer) -> str:

@@ -28,7 +28,7 @@ def results(function: Any, *only: str, limit: float = 5.0, **options: Any) -> di
     return {each.check: each for each in examine(CodecProbe(decoder, **options), only=only)}
 
 
-def takes_all(_data: bytes) -> None:
+def takes_all(_data: bytes, _version: int, _sender: str) -> None:
     """A decoder that has never seen a rule."""
 
 
@@ -125,3 +125,16 @@ def test_a_decoder_for_one_version_and_one_end_is_asked_about_no_other(way: str)
     assert {each.verdict for each in found.values() if each.version == 4} == {Verdict.NOT_APPLICABLE}
     assert found["codec/5.0/connect_valid"].verdict is Verdict.NOT_APPLICABLE
     assert found["codec/5.0/connack_valid"].verdict is Verdict.PASSED
+
+
+def test_who_is_not_told_the_sender_is_not_held_to_rules_of_one_end() -> None:
+    def blind(data: bytes, version: int) -> dict[str, Any]:
+        return fields_of(decode(data, version), version)
+
+    found = results(blind)
+    assert not [name for name, each in found.items() if each.verdict is Verdict.FAILED]
+    unasked = {name: each.reason for name, each in found.items() if each.verdict is Verdict.NOT_APPLICABLE}
+    assert {"codec/5.0/connect_direction", "codec/5.0/mqtt_3_3_4_6", "codec/3.1.1/disconnect_direction"} <= set(unasked)
+    assert set(unasked.values()) == {"it is not told who sends a packet"}
+    told = results(lambda data, version, _sender: blind(data, version))
+    assert [name for name, each in told.items() if each.verdict is Verdict.FAILED] == list(unasked)
