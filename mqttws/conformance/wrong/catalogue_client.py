@@ -399,7 +399,7 @@ def _ends() -> Iterator[Wrong]:
     )  # fmt: skip
     yield wrong_client(
         "stays_though_sent_away", "It passes over a DISCONNECT of the Server.",
-        v5=("MQTT-4.13.2-1", "MQTT 5.0, 3.14.4"), also=("*",), from_tester=dropping(Disconnect),
+        v5="MQTT 5.0, 3.14.4", also=("*",), unwise=True, from_tester=dropping(Disconnect),
     )  # fmt: skip
     yield wrong_client(
         "stays_though_refused", "It takes a CONNACK that refuses for one that lets it in.",

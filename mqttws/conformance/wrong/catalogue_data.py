@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Final
 
 from mqttws.conformance import statements
 from mqttws.conformance.chapters import version_name
 from mqttws.conformance.check import Kind
+from mqttws.conformance.passive import passive_checks
 from mqttws.conformance.wrong.entry import Wrong
 from mqttws.conformance.wrong.tampers import broken_vectors, emitter, swallower
 from mqttws.vocabulary import ProtocolVersion, Role
@@ -15,6 +17,14 @@ from mqttws.vocabulary import ProtocolVersion, Role
 __all__ = ["entries"]
 
 _V5, _V3_1_1 = ProtocolVersion.V5, ProtocolVersion.V3_1_1
+#: Statements that say what is sent; what their receiver does about it is not said, or is broken in other ways than by
+#: passing over a packet, for which there are wrong subjects by hand.
+_NOT_FOR_RECEIVERS: Final = frozenset((
+    "MQTT-2.2.1-5", "MQTT-3.3.1-2", "MQTT-3.3.2-1", "MQTT-3.3.2-2", "MQTT-3.3.2-14", "MQTT-3.4.2-1", "MQTT-3.5.2-1",
+    "MQTT-3.6.2-1", "MQTT-3.7.2-1", "MQTT-4.7.0-1", "MQTT-1.5.3-2", "MQTT-2.3.1-1", "MQTT-2.3.1-6", "MQTT-4.7.1-1",
+))  # fmt: skip
+#: The Server has to act, while a Client only has to send what is right.
+_ONLY_FOR_SERVERS: Final = frozenset(("MQTT-3.6.1-1", "MQTT-4.7.3-2"))
 #: Statements that say of the receiver what another says of the sender: who passes over the one breaks the other too.
 _RECEIVERS: Final[Mapping[ProtocolVersion, Mapping[str, tuple[str, ...]]]] = {
     _V5: {},
@@ -33,8 +43,10 @@ def entries() -> Iterator[Wrong]:
 def _takers(kind: Kind, sender: Role, version: ProtocolVersion) -> Iterator[Wrong]:
     """Subjects that pass over what breaks a statement."""
     for statement in broken_vectors(version, sender):
-        if not _binds(version, statement, sender.peer):
+        if not _binds(version, statement, sender.peer) or statement in _NOT_FOR_RECEIVERS:
             continue  # says nothing to whoever receives it
+        if kind is Kind.CLIENT and (version == _V5 or statement in _ONLY_FOR_SERVERS):
+            continue  # in 5.0 a Client should end the connection, and need not (4.13.1)
         broken = (statement, *_RECEIVERS[version].get(statement, ()))
         yield Wrong(
             f"passes_over_{_slug(version, statement)}",
@@ -49,7 +61,7 @@ def _takers(kind: Kind, sender: Role, version: ProtocolVersion) -> Iterator[Wron
 def _senders(kind: Kind, role: Role, version: ProtocolVersion) -> Iterator[Wrong]:
     """Subjects that send what breaks a statement."""
     for statement, vector in broken_vectors(version, role).items():
-        if not _binds(version, statement, role):
+        if not _binds(version, statement, role) or statement not in _looked_at(kind, version):
             continue
         yield Wrong(
             f"sends_{_slug(version, statement)}",
@@ -58,6 +70,13 @@ def _senders(kind: Kind, role: Role, version: ProtocolVersion) -> Iterator[Wrong
             {version: (statement,)},
             tamper=emitter(bytes.fromhex(vector["hex"])),
         )
+
+
+@cache
+def _looked_at(kind: Kind, version: ProtocolVersion) -> frozenset[str]:
+    """The statements that are seen to by looking on."""
+    found = [check.statements for check in passive_checks(kind) if check.version == version]
+    return frozenset(rule for rules in found for rule in rules)
 
 
 def _binds(version: ProtocolVersion, statement: str, role: Role) -> bool:

@@ -120,6 +120,8 @@ class ReferenceClient:
             self._sessions.pop(key, None)
             if expiry:
                 self._sessions[key] = (connection.session, trio.current_time() + expiry)
+        if visit.last_words is not None:  # only now: the next connection may begin
+            self._say(visit.last_words)
         return lost
 
     def _held(self, packet: Connect) -> Session | None:
@@ -159,6 +161,8 @@ class _Visit:
     ) -> None:
         self.connection = Connection(Role.CLIENT, session=session)
         self.was_open = False
+        #: What is to be told of its end.
+        self.last_words: Event | None = None
         self._packet = packet
         self._say = say
         self._tried = tried
@@ -210,10 +214,10 @@ class _Visit:
         error = event.error
         self._is_lost = error is not None and self.was_open
         if self.connection.connack is None:
-            self._say(Error(str(error or "the connection has ended before CONNACK"), "connect"))
+            self.last_words = Error(str(error or "the connection has ended before CONNACK"), "connect")
             return
         code = error.reason_code if isinstance(error, ServerDisconnected) else None
-        self._say(Disconnected("" if error is None else str(error), code))
+        self.last_words = Disconnected("" if error is None else str(error), code)
 
     # -- tasks ------------------------------------------------------------------------------------------------------
 
