@@ -6,7 +6,7 @@ pytest finds it where the package is installed; nothing is loaded before it is a
 
     from mqttws.pytest_plugin import mqtt_checks
 
-    @pytest.mark.parametrize("check", mqtt_checks("codec"))
+    @pytest.mark.parametrize("check", mqtt_checks("codec", "5.0"))
     def test_codec(check, mqtt_conformance):
         mqtt_conformance.codec(check, my_package.decode, refusals=[my_package.Malformed])
 
@@ -18,7 +18,8 @@ pytest finds it where the package is installed; nothing is loaded before it is a
     def test_client(check, mqtt_conformance):
         mqtt_conformance.client(check, [sys.executable, "my_subject.py", "{url}"])
 
-A rule that is broken fails the test, with the rule and what passed. What is allowed but unwise is an expected failure
+What ``decode`` may look like is told by :class:`mqttws.conformance.codec.InProcess`; one that takes the bytes alone is
+for one version, as here. A rule that is broken fails the test, with the rule and what passed. What is allowed but unwise is an expected failure
 (``xfail``). What does not apply, was not tested, or was left open is skipped; the reason says which. These are plain
 functions, not coroutines: a server under test runs in another process or thread. Checks that judge what all the others
 have seen come last; where tests are spread over processes they see their own process's share.

@@ -14,6 +14,7 @@ examples:
   mqttws conform list --untested
   mqttws conform server ws://127.0.0.1:9001/mqtt --save mosquitto.json
   mqttws conform client --subject paho-mqtt
+  mqttws conform codec --command 'node decoder.js {version} {sender}'
   mqttws conform report mosquitto.json aedes.json --html conformance.html
 
 exit status:
