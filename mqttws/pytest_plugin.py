@@ -19,10 +19,12 @@ pytest finds it where the package is installed; nothing is loaded before it is a
         mqtt_conformance.client(check, [sys.executable, "my_subject.py", "{url}"])
 
 What ``decode`` may look like is told by :class:`mqttws.conformance.codec.InProcess`; one that takes the bytes alone is
-for one version, as here. A rule that is broken fails the test, with the rule and what passed. What is allowed but unwise is an expected failure
-(``xfail``). What does not apply, was not tested, or was left open is skipped; the reason says which. These are plain
-functions, not coroutines: a server under test runs in another process or thread. Checks that judge what all the others
-have seen come last; where tests are spread over processes they see their own process's share.
+for one version, as here. These are plain functions, not coroutines: a server under test runs in another process or
+thread.
+
+A rule that is broken fails the test, with the rule and what passed. What is allowed but unwise is an expected failure
+(``xfail``). What does not apply, was not tested, or was left open is skipped; the reason says which. Checks that judge
+what all the others have seen come last; where tests are spread over processes they see their own process's share.
 
 **Statements.** ``pytest --mqtt-statements`` says at the end which numbered statements were exercised: each by how many
 packets that this package's codec has read or written and that keep it, though they might have broken it, and by how
