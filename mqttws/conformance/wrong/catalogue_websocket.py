@@ -116,10 +116,10 @@ def _frames(kind: Kind) -> Iterator[Wrong]:
                  frame_from_tester=lambda _self, found: None if found.opcode == CLOSE else found)  # fmt: skip
 
 
-def _changing(opcode: int, **fields: Any) -> Any:
+def _changing(kind: int, **fields: Any) -> Any:
     def changed(self: Any, found: Frame) -> Frame:
         del self
-        return replace(found, **fields) if found.opcode == opcode else found
+        return replace(found, **fields) if found.opcode == kind else found
 
     return changed
 
