@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import trio
 
-from mqttws.codec import ConnAck, Disconnect, Publish, RawPacket, encode
+from mqttws.codec import ConnAck, Disconnect, RawPacket, encode
 from mqttws.conformance import Vector, vectors
 from mqttws.conformance.server.probe import Connected, ServerProbe
 from mqttws.conformance.verdict import Failed, Inconclusive, NotStrict, NotTested, Outcome
@@ -21,7 +21,6 @@ __all__ = [
     "ends",
     "ends_behind_each",
     "leave",
-    "nothing_before",
     "refused",
     "refuses_each",
     "shown",
@@ -178,13 +177,3 @@ async def leave(peer: Connected, code: int = 0, **properties: Any) -> None:
     said: Any = properties
     await peer.send(Disconnect(ReasonCode(code), said))
     await peer.close()
-
-
-async def nothing_before(probe: ServerProbe, peer: Connected, topic: str, publisher: Connected, why: str) -> None:
-    """What was published on this topic before ``publisher``'s next message does not reach ``peer``.
-
-    ``why`` says in words what should not come. Raises :class:`Failed` if something does.
-    """
-    before = [one for one in await probe.fresh_message(peer, topic, publisher) if isinstance(one, Publish)]
-    if before:
-        raise Failed(f"{why}: {bytes(before[0].payload)!r} came")
