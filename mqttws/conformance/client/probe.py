@@ -168,18 +168,23 @@ class ClientProbe(Leading):
         ``must`` None: 3.1.1 demands it [MQTT-4.8.0-1], 5.0 only recommends it (4.13.1), so one that goes on is not
         strict there. One that ends it by crashing is not strict either.
         """
-        goes_on = await self.goes_on(visit, why)
+        must = not self.is_v5 if must is None else must
+        goes_on = await self.goes_on(visit, why, accusing=must)
         crash = await self.crash()
         if goes_on:
             said = f"{goes_on}; {crash}" if crash else goes_on
-            raise (Failed if must or (must is None and not self.is_v5) else NotStrict)(said)
+            raise (Failed if must else NotStrict)(said)
         if crash:
             raise NotStrict(f"it ends the connection {why}, but {crash}")
 
-    async def goes_on(self, visit: Visit, why: str) -> str:
-        """How the Client goes on where it should end the connection; ``""`` if it ends it."""
+    async def goes_on(self, visit: Visit, why: str, *, accusing: bool = False) -> str:
+        """How the Client goes on where it should end the connection; ``""`` if it ends it.
+
+        A silent one has more time before it is accused.
+        """
+        within = None if accusing else self.patience
         try:
-            await visit.must_end(why, probe=visit.message(self.name().encode(), 1), sign=PubAck)
+            await visit.must_end(why, probe=visit.message(self.name().encode(), 1), sign=PubAck, within=within)
         except Failed as problem:
             return str(problem)
         return ""

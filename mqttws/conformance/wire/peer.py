@@ -199,17 +199,24 @@ class Peer:
                 self.aside.append(found)
         return self.ending
 
-    async def must_end(self, why: str, *, probe: Sendable | None = None, sign: type[Packet] = PingResp) -> Ending:
+    async def must_end(
+        self,
+        why: str,
+        *,
+        probe: Sendable | None = None,
+        sign: type[Packet] = PingResp,
+        within: float | None = None,
+    ) -> Ending:
         """The subject has to end the connection now; ``why`` says in words what was wrong ("behind …").
 
         Unless it has done so, it is asked for a ``sign`` of life by ``probe`` (a Client's default: PINGREQ). Raises
-        :class:`Failed` if it gives that and goes on, or does neither.
+        :class:`Failed` if it gives that and goes on, or does neither ``within`` some seconds, else longer than usual.
         """
         if probe is None and self.role is Role.CLIENT:
             probe = PingReq()
         if probe is not None and self.ending is None:
             await self.send(probe)
-        deadline = trio.current_time() + _SLOW * self.patience
+        deadline = trio.current_time() + (_SLOW * self.patience if within is None else within)
         alive = False
         while (found := await self._next(deadline)) is not None:
             if isinstance(found, sign) and not alive:

@@ -92,6 +92,9 @@ async def no_name_and_a_session(probe: ClientProbe) -> None:
     connect = await _asked_for(probe, client_id="", clean_start=False)
     if isinstance(connect, RawPacket) or (connect is not None and not connect.client_id and not connect.clean_start):
         raise Failed("it sends a CONNECT with an empty Client Identifier and CleanSession 0")
+    await probe.close()
+    if isinstance(await _asked_for(probe, client_id=""), RawPacket):
+        raise Failed("it sends a broken CONNECT if it is asked for an empty Client Identifier and CleanSession 1")
 
 
 async def _asked_for(probe: ClientProbe, **settings: object) -> Connect | RawPacket | None:

@@ -104,7 +104,8 @@ async def _try(probe: ClientProbe, found: Sequence[Vector]) -> None:
     crashes: list[str] = []
     for vector in found:
         visit = await _send(probe, vector)
-        goes_on = await probe.goes_on(visit, f"behind {vector['name']}")
+        accusing = not probe.is_v5 and not taken
+        goes_on = await probe.goes_on(visit, f"behind {vector['name']}", accusing=accusing)
         if crash := await probe.crash():
             crashes.append(f"{vector['name']}: {crash}")
         await probe.close()

@@ -56,6 +56,17 @@ async def subscribes_to_a_wrong_share(probe: ClientProbe) -> None:
     await _not_subscribed(probe, "$share/a+/b", "$share/#/b", "$share/a", "$share/a/")
 
 
+@client_check(v5=("MQTT-4.8.2-1", "MQTT-4.8.2-2"))
+async def changes_a_share(probe: ClientProbe) -> None:
+    """A shared subscription goes out as it was asked for."""
+    visit = await probe.connect()
+    await probe.needs_program()
+    wanted = f"$share/mqttws/{probe.name()}/+"
+    (found,) = (await probe.subscribe(visit, wanted)).subscriptions
+    if found.topic_filter != wanted:
+        raise Failed(f"the filter is {found.topic_filter!r}, not {wanted!r}")
+
+
 @client_check(v5="MQTT-3.8.3-4")
 async def shares_without_itself(probe: ClientProbe) -> None:
     """A shared subscription is not asked for with No Local."""
@@ -97,6 +108,23 @@ async def cuts_a_long_topic(probe: ClientProbe) -> None:
 async def asks_for_answers_by_wildcard(probe: ClientProbe) -> None:
     """A message with a wildcard in its Response Topic is not sent."""
     await _not_published(probe, "a", response_topic="b/+")
+
+
+@client_check(v5=("MQTT-3.3.2-13", "MQTT-3.3.2-19"))
+async def changes_properties(probe: ClientProbe) -> None:
+    """What a message says of itself stands in PUBLISH as it was asked for."""
+    visit = await probe.connect()
+    said: dict[str, Any] = {
+        "message_expiry": 100,
+        "content_type": "text/plain; \N{GREEK SMALL LETTER ALPHA}",
+        "response_topic": "mqttws/\N{GREEK SMALL LETTER BETA}",
+        "correlation_data": bytes((0, 0x7F, 0x80, 0xFF)),
+    }
+    found: Any = (await probe.publish(visit, qos=0, **said)).properties
+    for name, value in said.items():
+        its = found.get("message_expiry_interval" if name == "message_expiry" else name)
+        if its != value:
+            raise Failed(f"its {name.replace('_', ' ')} is {its!r}, not {value!r}")
 
 
 async def _not_subscribed(probe: ClientProbe, *filters: str) -> None:
