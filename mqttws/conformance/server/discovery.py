@@ -131,7 +131,6 @@ def _declared(probe: ServerProbe) -> Mapping[str, bool]:
         "wildcard": bool(offers.get("wildcard_subscription_available", 1)),
         "shared": probe.is_v5 and bool(offers.get("shared_subscription_available", 1)),
         "subscription_identifier": probe.is_v5 and bool(offers.get("subscription_identifier_available", 1)),
-        "session_expiry": probe.offers.get("session_expiry_interval", 1) > 0,
     }
 
 
