@@ -117,7 +117,7 @@ async def delivers_twice(probe: ClientProbe) -> None:
     await _arrived(probe, visit, [b"once"])
 
 
-@client_check(v5="MQTT-4.3.3-10", v311="MQTT-4.3.3-2")
+@client_check(v5="MQTT-4.3.3-11", v311="MQTT-4.3.3-2")
 async def mixes_up_qos_2_messages(probe: ClientProbe) -> None:
     """Several messages at QoS 2 under way, released in another order, arrive once each."""
     visit = await probe.talk()
