@@ -92,6 +92,8 @@ def _kind(kind: Kind, reports: Sequence[Report], details: Details) -> Iterator[s
     if not chosen:
         return
     yield f"<section><h2>{_HEADINGS[kind]}</h2>\n"
+    if kind is Kind.CODEC:
+        yield "<p>Only the decoder was asked. A layer above it may still refuse what it lets pass.</p>\n"
     yield from _subjects([report for _, report in chosen])
     for version in sorted({version for _, report in chosen for version in report.versions}, reverse=True):
         speaking = [(number, report) for number, report in chosen if report.speaks(version)]
@@ -115,17 +117,21 @@ def _subjects(reports: Sequence[Report]) -> Iterator[str]:
         for version in versions:
             known = {statement["id"] for statement in statements(ProtocolVersion(version))}
             yield f"<td>{len(report.decided(version) & known)} of {len(known)}</td>"
-        yield f"<td>{escape(report.date)}</td><td>{report.seed}</td></tr>\n"
+        date = escape(report.date)
+        yield f'<td><time datetime="{date}">{escape(report.date[:10])}</time></td><td>{report.seed}</td></tr>\n'
     yield "</tbody></table>\n"
 
 
 def _grid(version: int, reports: Sequence[tuple[int, Report]], details: Details) -> Iterator[str]:
     """A row for each check that any of them has had, a column for each of them."""
     found = [{result.check: result for result in report.results if result.version == version} for _, report in reports]
-    chapters: dict[str, dict[str, Result]] = {}
+    firsts: dict[str, Result] = {}
     for results in found:
         for check, result in results.items():
-            chapters.setdefault(result.chapter, {}).setdefault(check, result)
+            firsts.setdefault(check, result)
+    chapters: dict[str, dict[str, Result]] = {}
+    for check, result in firsts.items():
+        chapters.setdefault(result.chapter, {})[check] = result
     heads = "".join(f'<th scope="col">{escape(report.title)}</th>' for _, report in reports)
     yield f'<table class="grid"><thead><tr><th scope="col">check</th>{heads}</tr></thead>\n'
     for chapter in sorted(chapters, key=chapter_key):
@@ -141,10 +147,22 @@ def _grid(version: int, reports: Sequence[tuple[int, Report]], details: Details)
             )
             rows.append(_row(first, " ".join(look), details) + "".join(cells) + "</tr>\n")
         yield f'<tbody class="{" ".join(sorted(looks))}"><tr class="chapter">'
-        yield f'<th scope="rowgroup" colspan="{len(reports) + 1}">{escape(chapter_title(chapter, version))}</th></tr>\n'
+        yield f'<th scope="rowgroup">{escape(chapter_title(chapter, version))}</th>'
+        for results in found:
+            yield _sum([results[check].verdict for check in chapters[chapter] if check in results])
+        yield "</tr>\n"
         yield from rows
         yield "</tbody>\n"
     yield "</table>\n"
+
+
+def _sum(verdicts: Sequence[Verdict]) -> str:
+    """A chapter in a few words."""
+    tried: list[Verdict] = [verdict for verdict in verdicts if verdict is not Verdict.NOT_APPLICABLE]
+    if not tried:
+        return f"<td>{Verdict.NOT_APPLICABLE.value if verdicts else ''}</td>"
+    verdict = Verdict.FAILED if Verdict.FAILED in tried else Verdict.PASSED
+    return f"<td>{tried.count(verdict)} of {len(tried)} {verdict.value}</td>"
 
 
 def _row(result: Result, look: str, details: Details) -> str:

@@ -75,11 +75,27 @@ def test_subjects_stand_side_by_side_and_each_kind_by_itself() -> None:
     page = html_page([report(), codec, report(result(name="mine"), subject="second")], title="Two & one")
     assert page.index("<h2>Servers</h2>") < page.index("<h2>Codecs</h2>")
     assert "<h1>Two &amp; one</h1>" in page
+    assert page.count("Only the decoder was asked") == 1
+    assert '<time datetime="2026-01-31T12:00:00+00:00">2026-01-31</time>' in page
     places = [each.get("id") or "" for each in Parsed(page).all("button") if each.get("id")]
     assert len(places) == len(set(places)) == 9
     assert "0-server/3.1.1/older" in places
     assert "2-server/5.0/mine" in places
     assert page.count("<td></td>") == 7  # neither has the other's checks; in 3.1.1 there is one subject only
+
+
+def test_a_chapter_is_summed_up_for_each_subject() -> None:
+    fine = report(result(name="check_0"), result(Verdict.NOT_APPLICABLE, "other", chapter="4.7"), subject="fine")
+    page = html_page([report(), fine])
+    sums = re.findall(r'<tr class="chapter"><th scope="rowgroup">(.*?)</th>(.*?)</tr>', page)
+    assert sums[0] == ("3.1 CONNECT", "<td>1 of 5 failed</td><td>1 of 1 passed</td>")
+    assert sums[1] == ("4.7 Topics and filters", "<td></td><td>not applicable</td>")
+    assert sums[2] == ("4.7 Topics and filters", "<td>1 of 1 failed</td>")
+
+
+def test_a_check_that_has_moved_has_one_row() -> None:
+    moved = report(result(name="check_0", chapter="3.2"), subject="older")
+    assert html_page([report(), moved]).count('id="0-server/5.0/check_0"') == 1
 
 
 def test_who_does_not_speak_a_version_has_no_column_there() -> None:
