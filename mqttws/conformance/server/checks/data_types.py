@@ -158,26 +158,6 @@ async def acknowledgement_of_identifier_zero(probe: ServerProbe) -> None:
     await ends_behind_each(probe, shown(probe, "pubrec_packet_id_0", "pubrel_packet_id_0", "pubcomp_packet_id_0"))
 
 
-@server_check(v5="MQTT-2.2.1-4", v311=("MQTT-2.3.1-1", "MQTT-2.3.1-4"), needs="qos1")
-async def identifier_used_twice(probe: ServerProbe) -> None:
-    """Messages on their way to a Client at the same time have different identifiers, none of them 0."""
-    peer, publisher = await probe.connect(), await probe.connect()
-    topic = probe.topic()
-    await probe.subscribe(peer, topic, 1)
-    waiting: list[Publish] = []
-    for number in range(8):
-        await probe.publish(publisher, topic, str(number).encode(), 1)
-        found = await probe.message(peer, topic, acknowledge=False)
-        if found.qos:
-            if found.packet_id in {one.packet_id for one in waiting}:
-                raise Failed(f"identifier {found.packet_id} is used again before it was acknowledged")
-            waiting.append(found)
-        if len(waiting) == 6:  # one of the middle becomes free, and may be used again
-            await probe.acknowledge(peer, waiting.pop(2))
-    if not waiting:
-        raise Failed("a subscription that was granted QoS 1 gets messages of QoS 1 at QoS 0")
-
-
 @server_check(v5="MQTT-2.2.1-5", v311="MQTT-2.3.1-6", needs="qos1")
 async def acknowledgement_with_another_identifier(probe: ServerProbe) -> None:
     """An acknowledgement has the identifier of the message that it is for."""

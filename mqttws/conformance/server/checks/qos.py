@@ -169,12 +169,12 @@ async def further_copies_refused(probe: ServerProbe) -> None:
 
 @server_check(v5=("MQTT-4.3.3-11", "MQTT-2.2.1-5"), v311=("MQTT-4.3.3-2", "MQTT-2.3.1-6"), needs="qos2")
 async def pubcomp_for_pubrel(probe: ServerProbe) -> None:
-    """A PUBREL is answered by one PUBCOMP with its identifier, in whatever order they come."""
+    """A PUBREL is answered by one PUBCOMP with its identifier, of several exchanges too."""
     topic, peer = probe.topic(), await probe.connect()
     used = (1, 0x0100, 0xFFFF)
     for packet_id in used:
         await answer_to(peer, Publish(topic, b"x", QOS[2], packet_id=packet_id))
-    for packet_id in reversed(used):
+    for packet_id in used:  # in the order of their PUBRECs, as a Client has to send them
         await peer.send(PubRel(packet_id))
         found = await peer.expect(PubComp)
         if found.packet_id != packet_id:
@@ -231,14 +231,14 @@ async def identifier_held_by_refusal(probe: ServerProbe) -> None:
 
 @server_check(v5=("MQTT-4.3.3-4", "MQTT-2.2.1-5"), v311=("MQTT-4.3.3-1", "MQTT-2.3.1-6"), needs="qos2")
 async def pubrel_for_pubrec(probe: ServerProbe) -> None:
-    """A PUBREC is answered by a PUBREL with its identifier, in whatever order they come."""
+    """A PUBREC is answered by a PUBREL with its identifier, of several exchanges too."""
     topic, publisher = probe.topic(), await probe.connect()
     peer = await subscriber(probe, topic, qos=2)
     for number in range(3):
         await probe.publish(publisher, topic, f"{number}".encode(), 2)
     _, first = await _numbered(probe, peer, topic)
     more = [publish.packet_id for publish in publishes(await peer.fence(), topic) if publish.packet_id]
-    for packet_id in reversed([first, *more]):
+    for packet_id in (first, *more):  # in the order of their PUBLISH packets, as a Client has to send them
         await peer.send(PubRec(packet_id))
         found = await peer.expect(PubRel)
         if found.packet_id != packet_id:
