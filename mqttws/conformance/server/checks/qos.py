@@ -128,9 +128,9 @@ async def reused_identifier_qos1(probe: ServerProbe) -> None:
             raise Failed(f"message {number} was sent with DUP {dup:d}, and {found.payload!r} came")
 
 
-@server_check(v5=("MQTT-4.3.3-10", "MQTT-4.3.3-8"), v311="MQTT-4.3.3-2", needs="qos2")
+@server_check(v311="MQTT-4.3.3-2", needs="qos2")
 async def duplicate_delivered(probe: ServerProbe) -> None:
-    """A copy of a QoS 2 message before its PUBREL is answered by PUBREC again, and the message delivered once."""
+    """A copy of a QoS 2 message on the same connection is answered by PUBREC again, and the message delivered once."""
     topic, publisher = probe.topic(), await probe.connect()
     peer = await subscriber(probe, topic, qos=2)
     for dup in (False, True):
@@ -139,7 +139,9 @@ async def duplicate_delivered(probe: ServerProbe) -> None:
     await _once(probe, peer, topic, publisher)
 
 
-@server_check(v5=("MQTT-4.3.3-10", "MQTT-4.1.0-1"), v311="MQTT-4.3.3-2", needs=("qos2", "session_expiry"))
+@server_check(
+    v5=("MQTT-4.3.3-10", "MQTT-4.3.3-8", "MQTT-4.1.0-1"), v311="MQTT-4.3.3-2", needs=("qos2", "session_expiry")
+)
 async def third_copy_refused(probe: ServerProbe) -> None:
     """A QoS 2 message that is sent again after each of several reconnects is answered by PUBREC, and delivered once."""
     topic = probe.topic()
