@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from mqttws.codec import ConnAck, Connect, Disconnect, PingResp, Publish, RawPacket
+from mqttws.codec import Auth, ConnAck, Connect, Disconnect, PingResp, Publish, RawPacket
 from mqttws.conformance.wrong.entry import Wrong, wrong_server
 from mqttws.conformance.wrong.member import Member
 from mqttws.conformance.wrong.proxy import Item, Tamper
@@ -46,6 +46,7 @@ class _LetsRefusedIn(Tamper):
         if not self._refused:
             return (packet,)
         if isinstance(packet, ConnAck):
+            self.cuts = True
             return (ConnAck(False, 0x80 if self.version == ProtocolVersion.V5 else 5),)
         return ()
 
@@ -71,10 +72,43 @@ def _connect() -> Iterator[Wrong]:
         "names_authentication_method", "Its CONNACK names an Authentication Method that nobody has asked for.",
         v5="MQTT-4.12.0-6", wire={"from_subject": adding(ConnAck, authentication_method="PLAIN")},
     )  # fmt: skip
+    yield from _authentication()
+
+
+def _authentication() -> Iterator[Wrong]:
+    yield wrong_server(
+        "asks_by_another_method", "Its AUTH names another Authentication Method than the CONNECT.",
+        v5="MQTT-4.12.0-5", offer="accounts", also=("*",),
+        wire={"from_subject": each(Auth, lambda packet: _plus(packet, authentication_method="PLAIN"))},
+    )  # fmt: skip
+    yield wrong_server(
+        "asks_by_another_code", "Its AUTH that asks for more has another code than 0x18.",
+        v5="MQTT-4.12.0-2", offer="accounts", also=("*",), wire={"from_subject": editing(Auth, reason_code=0)},
+    )  # fmt: skip
+    yield wrong_server(
+        "takes_any_proof", "It lets Clients in whatever they answer.",
+        v5="MQTT-4.12.0-4", offer="accounts", also=("*",), visit={"prove": _believe},
+    )  # fmt: skip
+    yield wrong_server(
+        "leaves_open_behind_wrong_name", "It leaves a connection open behind wrong credentials.",
+        v5=("MQTT-3.1.4-2", "MQTT-3.2.2-7"), v311="MQTT-3.2.2-5", offer="accounts", also=("*",),
+        wire=_hiding_end(ConnAck),
+    )  # fmt: skip
+    yield wrong_server(
+        "leaves_open_behind_wrong_identifier", "It refuses long Client Identifiers, and leaves the connection open.",
+        v5="MQTT-3.1.3-8", v311="MQTT-3.1.3-9", also=("*",), wire=_hiding_end(ConnAck),
+        visit={"judge": _refuse_if(lambda said: len(said) > 100)},
+    )  # fmt: skip
     yield wrong_server(
         "keeps_old_connection", "It leaves the older of two connections with one Client Identifier open.",
         v5="MQTT-3.1.4-3", v311="MQTT-3.1.4-2", visit={"take_over": lambda _self, _key: None},
     )  # fmt: skip
+
+
+def _believe(self: Visit, packet: Auth) -> None:
+    connect = self.connection.connect
+    assert connect is not None  # there is no AUTH before it
+    self.welcome(connect, {"authentication_method": packet.properties["authentication_method"]})
 
 
 def _only_first_connect(tamper: Any, packet: Item) -> Iterable[Item]:

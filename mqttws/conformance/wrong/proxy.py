@@ -37,6 +37,8 @@ class Tamper:
         self.echoes: list[Item] = []
         #: What all connections of one subject know.
         self.shared: dict[Any, Any] = {}
+        #: Whether the tester's connection is to be ended.
+        self.cuts = False
 
     def head(self, head: bytes) -> bytes:
         """The subject's HTTP head."""
@@ -198,6 +200,8 @@ class Proxy:
                 if data:
                     await self._send(sink, data)
                 await self._answer()
+                if self._tamper.cuts:
+                    await trio.aclose_forcefully(self._tester)
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             pass
         if of_subject and self._tamper.hides_end():

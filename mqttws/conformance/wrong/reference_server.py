@@ -14,9 +14,11 @@ from typing import Any, Final
 
 import trio
 
-from mqttws.codec import ConnAck, Connect, Disconnect, Packet, Publish, SubAck, Subscribe, UnsubAck, Unsubscribe
+from mqttws.codec import Auth, ConnAck, Connect, Disconnect, Packet, Publish, SubAck, Subscribe, UnsubAck, Unsubscribe
+from mqttws.codec.properties import AuthProperties
 from mqttws.conformance.wrong.broker import Broker
 from mqttws.conformance.wrong.member import Member, Message
+from mqttws.conformance.wrong.scram import METHOD, Scram
 from mqttws.link import Link, LinkEvent, Upgrade
 from mqttws.session import Closed, Connection, Delivered
 from mqttws.topics import has_wildcard, is_shared
@@ -33,7 +35,8 @@ _LARGEST: Final = 1_048_576
 class Offer:
     """What a Server lets its Clients have.
 
-    ``limits`` are properties of CONNACK. Without ``accounts`` everybody is let in. A Keep Alive above ``keep_alive``
+    ``limits`` are properties of CONNACK. Without ``accounts`` everybody is let in; with them, one gets in
+    by name and password, or by SCRAM-SHA-256. A Keep Alive above ``keep_alive``
     seconds, or none, is replaced by that, and so is a longer Session Expiry Interval by ``session_expiry``.
     """
 
@@ -106,6 +109,7 @@ class Visit:
         self.link = pump.link
         self.connection = pump.link.connection
         self.member: Member | None = None
+        self.scram = Scram(server.offer.accounts, server.new_client_id())
         self._with_will = True
 
     @property
@@ -120,6 +124,8 @@ class Visit:
                 self.knock(event)
             case Connect():
                 self.connect(event)
+            case Auth():
+                self.prove(event)
             case Closed():
                 self.leave()
             case Disconnect():
@@ -151,7 +157,24 @@ class Visit:
         reason_code = self.judge(packet)
         if reason_code:
             self.link.send(ConnAck(False, reason_code), trio.current_time())
-            return
+        elif "authentication_method" in packet.properties and self.server.offer.accounts:
+            challenge = self.scram.challenge(packet.properties.get("authentication_data", b""))
+            self.link.send(Auth(ReasonCode.CONTINUE_AUTHENTICATION, proof(challenge)), trio.current_time())
+        else:
+            self.welcome(packet)
+
+    def prove(self, packet: Auth) -> None:
+        """Judge the answer to a challenge [MQTT-4.12.0-4]."""
+        connect = self.connection.connect
+        assert connect is not None  # there is no AUTH before it
+        said = self.scram.verify(packet.properties.get("authentication_data", b""))
+        if said is None:
+            self.link.send(ConnAck(False, ReasonCode.NOT_AUTHORIZED), trio.current_time())
+        else:
+            self.welcome(connect, proof(said))
+
+    def welcome(self, packet: Connect, said: AuthProperties | None = None) -> None:
+        """Let a Client in; ``said`` is what it is told in the end of an authentication."""
         key = self.key_of(packet)
         self.take_over(key)
         member, present = self.broker.join(key, packet.version, clean=packet.clean_start)
@@ -160,7 +183,7 @@ class Visit:
         member.attach(self.pump)
         if packet.will is not None:
             member.will, member.will_delay = self.broker.will_of(packet.will, key)
-        self.link.send(ConnAck(present, 0, self.properties_for(packet, key)), trio.current_time())
+        self.link.send(ConnAck(present, 0, self.properties_for(packet, key) | (said or {})), trio.current_time())
         member.flush()
 
     def send(self, packet: Packet) -> None:
@@ -176,7 +199,8 @@ class Visit:
         """The reason not to let a Client in, 0 for none; in 3.1.1 the return code."""
         accounts = self.server.offer.accounts
         if "authentication_method" in packet.properties:
-            return ReasonCode.BAD_AUTHENTICATION_METHOD  # there is none that we know [MQTT-4.12.0-1]
+            known = accounts and packet.properties["authentication_method"] == METHOD
+            return 0 if known else ReasonCode.BAD_AUTHENTICATION_METHOD  # MQTT-4.12.0-1
         if accounts and (packet.username is None or accounts.get(packet.username) != packet.password):
             if packet.version == ProtocolVersion.V5:
                 return ReasonCode.BAD_USER_NAME_OR_PASSWORD
@@ -266,3 +290,8 @@ class Visit:
         member, self.member = self.member, None
         if member is not None and member.link is self.link:
             self.broker.leave(member, self.connection.session_expiry_interval, with_will=self._with_will)
+
+
+def proof(data: bytes) -> AuthProperties:
+    """What an AUTH, or the CONNACK that ends an authentication, says."""
+    return AuthProperties(authentication_method=METHOD, authentication_data=data)
