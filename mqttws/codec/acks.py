@@ -123,7 +123,7 @@ _FIRST_BYTES: Final = {
 
 def _write_shortest(packet: Ack) -> bytes:
     packet_id = packet.packet_id
-    if not packet_id or not 0 < packet_id <= 0xFFFF:
+    if not packet_id or packet_id >> 16:
         raise bad_packet_id(packet_id, "MQTT-2.2.1-5")
     return _pack(_FIRST_BYTES[packet.packet_type], 2, packet_id)
 

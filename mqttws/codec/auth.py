@@ -51,7 +51,7 @@ def encode_auth_v5(packet: Auth) -> bytes:
     code = _CODES.write(packet.reason_code)
     if packet.reason_code and "authentication_method" not in packet.properties:
         raise LocalProtocolError("AUTH without Authentication Method", field="authentication_method")
-    if not packet.reason_code and not packet.properties:
+    if not packet.properties:  # so it is success
         return b"\xf0\0"
     return write_packet(0xF0, code + write_properties(packet.properties, _RULES))
 

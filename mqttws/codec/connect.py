@@ -27,6 +27,15 @@ _WILL_RULES: Final = PropertyRules(WILL)
 _NAME: Final = b"\0\4MQTT"
 _LEVELS: Final = {4: ProtocolVersion.V3_1_1, 5: ProtocolVersion.V5}
 
+#: The Connect Flags (3.1.2.3).
+USER_NAME_FLAG: Final = 0x80
+PASSWORD_FLAG: Final = 0x40
+WILL_RETAIN: Final = 0x20
+WILL_QOS: Final = 0x18
+WILL_FLAG: Final = 0x04
+CLEAN_START: Final = 0x02
+RESERVED: Final = 0x01
+
 
 @dataclass(slots=True)
 class Will:
@@ -126,7 +135,7 @@ def _read_fields(version: ProtocolVersion, buf: bytes, pos: int, end: int, sende
             )
     start = _present(pos, end, "client_id", "MQTT-3.1.3-3")
     client_id, pos = read_utf8(buf, pos, end, "client_id")
-    clean_start = bool(flags & 0x02)
+    clean_start = bool(flags & CLEAN_START)
     if version == 4 and not client_id and not clean_start:
         raise RemoteProtocolError(
             "an empty Client Identifier with CleanSession 0",
@@ -137,13 +146,13 @@ def _read_fields(version: ProtocolVersion, buf: bytes, pos: int, end: int, sende
             field="client_id",
         )
     will = username = password = None
-    if flags & 0x04:
+    if flags & WILL_FLAG:
         will, pos = _read_will(buf, pos, end, sender, version)
-        will.qos, will.retain = QOS[flags >> 3 & 3], bool(flags & 0x20)
-    if flags & 0x80:
+        will.qos, will.retain = QOS[flags >> 3 & 3], bool(flags & WILL_RETAIN)
+    if flags & USER_NAME_FLAG:
         _present(pos, end, "username", "MQTT-3.1.2-17")
         username, pos = read_utf8(buf, pos, end, "username")
-    if flags & 0x40:
+    if flags & PASSWORD_FLAG:
         _present(pos, end, "password", "MQTT-3.1.2-19")
         password, pos = read_binary(buf, pos, end, "password")
     if pos != end:
@@ -154,8 +163,8 @@ def _read_fields(version: ProtocolVersion, buf: bytes, pos: int, end: int, sende
 def _left_over(flags: int, buf: bytes, pos: int, end: int) -> MalformedPacket:
     """What stands behind the last field: one more whole field is the user name or password that a flag denies."""
     error = trailing(end - pos, pos)
-    if not flags & 0x40 and end - pos >= 2 and end - pos - 2 == buf[pos] << 8 | buf[pos + 1]:
-        error.statement = "MQTT-3.1.2-18" if flags & 0x80 else "MQTT-3.1.2-16"
+    if not flags & PASSWORD_FLAG and end - pos >= 2 and end - pos - 2 == buf[pos] << 8 | buf[pos + 1]:
+        error.statement = "MQTT-3.1.2-18" if flags & USER_NAME_FLAG else "MQTT-3.1.2-16"
     return error
 
 
@@ -167,17 +176,17 @@ def _present(pos: int, end: int, name: str, statement: str) -> int:
 
 
 def _check_flags(flags: int, version: ProtocolVersion, pos: int) -> None:
-    """The Connect Flags (3.1.2.3): User Name, Password, Will Retain, Will QoS (2), Will, Clean Start, reserved."""
-    if flags & 0x01:
+    """The reserved bit, and what is told of a Will or a Password that the other flags exclude."""
+    if flags & RESERVED:
         _bad_flags("the reserved bit of the Connect Flags is set", "MQTT-3.1.2-3", pos)
-    if flags & 0x04:
-        if flags & 0x18 == 0x18:
+    if flags & WILL_FLAG:
+        if flags & WILL_QOS == WILL_QOS:
             _bad_flags("Will QoS is 3", "MQTT-3.1.2-12", pos)
-    elif flags & 0x18:
+    elif flags & WILL_QOS:
         _bad_flags("Will QoS without Will Flag", "MQTT-3.1.2-11", pos)
-    elif flags & 0x20:
+    elif flags & WILL_RETAIN:
         _bad_flags("Will Retain without Will Flag", "MQTT-3.1.2-13", pos)
-    if version == 4 and flags & 0xC0 == 0x40:
+    if version == 4 and flags & PASSWORD_FLAG and not flags & USER_NAME_FLAG:
         _bad_flags("a Password without User Name", "MQTT-3.1.2-22", pos, version)
 
 
@@ -263,17 +272,17 @@ def _write_v3_1_1(packet: Connect) -> bytes:
 
 def _flags(packet: Connect) -> int:
     will = packet.will
-    flags = 0x02 if packet.clean_start else 0
+    flags = CLEAN_START if packet.clean_start else 0
     if packet.username is not None:
-        flags |= 0x80
+        flags |= USER_NAME_FLAG
     if packet.password is not None:
-        flags |= 0x40
+        flags |= PASSWORD_FLAG
     if will is not None:
         if will.qos not in (0, 1, 2):
             raise LocalProtocolError(
                 f"Will QoS is 0, 1 or 2, not {will.qos}", statement="MQTT-3.1.2-12", field="will.qos"
             )
-        flags |= 0x04 | will.qos << 3 | (0x20 if will.retain else 0)
+        flags |= WILL_FLAG | will.qos << 3 | (WILL_RETAIN if will.retain else 0)
     return flags
 
 

@@ -10,6 +10,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from mqttws.codec.connect import (
+    CLEAN_START,
+    PASSWORD_FLAG,
+    RESERVED,
+    USER_NAME_FLAG,
+    WILL_FLAG,
+    WILL_QOS,
+    WILL_RETAIN,
+)
 from mqttws.codec.properties import WILL, Place, WireType
 from mqttws.vocabulary import PacketType
 
@@ -47,21 +56,17 @@ class Layout:
     repeated: tuple[Field, ...] = ()
 
 
-#: The Connect Flags of which another field depends.
-WILL_FLAG: Final = 0x04
-PASSWORD_FLAG: Final = 0x40
-USER_NAME_FLAG: Final = 0x80
 #: The QoS in the first byte of a PUBLISH, which decides over its Packet Identifier.
 QOS_BITS: Final = 0x06
 
 _CONNECT_FLAGS: Final = (
     (USER_NAME_FLAG, "user_name_flag"),
     (PASSWORD_FLAG, "password_flag"),
-    (0x20, "will.retain"),
-    (0x18, "will.qos"),
+    (WILL_RETAIN, "will.retain"),
+    (WILL_QOS, "will.qos"),
     (WILL_FLAG, "will_flag"),
-    (0x02, "clean_start"),
-    (0x01, "reserved"),
+    (CLEAN_START, "clean_start"),
+    (RESERVED, "reserved"),
 )
 _SUBSCRIPTION_OPTIONS: Final = (
     (0xC0, "reserved"),

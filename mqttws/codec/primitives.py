@@ -245,7 +245,7 @@ def write_pair(value: tuple[str, str], field: str) -> bytes:
 
 def write_packet_id(value: int, statement: str) -> bytes:
     """Packet Identifier, 1 to 65,535."""
-    if not value or not 0 < value <= 0xFFFF:
+    if not value or value >> 16:
         raise bad_packet_id(value, statement)
     return pack_u16(value)
 

@@ -131,12 +131,12 @@ def _packet_id_statement(sender: Role | None) -> str:
 #: By the flag bits of the first byte: DUP, QoS, RETAIN. QoS 3 [MQTT-3.3.1-4] and DUP with QoS 0 [MQTT-3.3.1-2] have no
 #: reader.
 DECODERS_V5: Final[tuple[Decoder | None, ...]] = tuple(
-    _decoder_v5(QOS[flags >> 1 & 3], bool(flags & 1), flags >= 8) if _is_legal else None
+    _decoder_v5(QOS[flags >> 1 & 3], bool(flags & 1), bool(flags & 8)) if _is_legal else None
     for flags in range(16)
     for _is_legal in [flags & 6 != 6 and flags not in (8, 9)]
 )
 DECODERS_V3_1_1: Final[tuple[Decoder | None, ...]] = tuple(
-    _decoder_v3_1_1(QOS[flags >> 1 & 3], bool(flags & 1), flags >= 8) if reader else None
+    _decoder_v3_1_1(QOS[flags >> 1 & 3], bool(flags & 1), bool(flags & 8)) if reader else None
     for flags, reader in enumerate(DECODERS_V5)
 )
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import ClassVar, Final
+from typing import ClassVar, Final, TypeAlias
 
 from mqttws.codec.faults import in_field, not_in_3_1_1, past_end, peers_fault, zero_packet_id
 from mqttws.codec.primitives import read_u16, read_utf8, write_packet, write_packet_id, write_utf8
@@ -11,7 +12,7 @@ from mqttws.codec.properties import SubscribeProperties, UnsubscribeProperties
 from mqttws.codec.property_list import PropertyRules, read_properties, write_properties
 from mqttws.errors import LocalProtocolError, MalformedPacket, RemoteProtocolError
 from mqttws.topics import check_filter, is_shared, shared_filter
-from mqttws.vocabulary import QOS, PacketType, ProtocolVersion, QoS, RetainHandling, Role
+from mqttws.vocabulary import QOS, PacketType, QoS, RetainHandling, Role
 
 _SUBSCRIBE_RULES: Final = PropertyRules(PacketType.SUBSCRIBE)
 _UNSUBSCRIBE_RULES: Final = PropertyRules(PacketType.UNSUBSCRIBE)
@@ -61,26 +62,31 @@ def _read_packet_id(buf: bytes, pos: int, end: int) -> tuple[int, int]:
     return packet_id, stop
 
 
-def _read_filter(buf: bytes, pos: int, end: int, name: str, version: int) -> tuple[str, int]:
-    """A well-formed Topic Filter; ``$share/`` is looked into in 5.0 only, where it means something."""
+def _check_filter_v5(topic_filter: str) -> None:
+    """``$share/`` is looked into in 5.0 only, where it means something."""
+    if is_shared(topic_filter):
+        shared_filter(topic_filter)
+    else:
+        check_filter(topic_filter)
+
+
+_Check: TypeAlias = Callable[[str], None]
+
+
+def _read_filter(buf: bytes, pos: int, end: int, name: str, check: _Check) -> tuple[str, int]:
+    """A well-formed Topic Filter."""
     topic_filter, stop = read_utf8(buf, pos, end, name)
     try:
-        if version == 5 and is_shared(topic_filter):
-            shared_filter(topic_filter)
-        else:
-            check_filter(topic_filter)
+        check(topic_filter)
     except LocalProtocolError as error:
         raise peers_fault(error, pos + 2, name) from None
     return topic_filter, stop
 
 
-def _write_filter(topic_filter: str, name: str, version: int) -> bytes:
+def _write_filter(topic_filter: str, name: str, check: _Check) -> bytes:
     encoded = write_utf8(topic_filter, name)
     try:
-        if version == 5 and is_shared(topic_filter):
-            shared_filter(topic_filter)
-        else:
-            check_filter(topic_filter)
+        check(topic_filter)
     except LocalProtocolError as error:
         raise in_field(error, name) from None
     return encoded
@@ -93,7 +99,7 @@ def decode_subscribe_v5(buf: bytes, pos: int, end: int, sender: Role | None) -> 
     _not_empty(pos, end, "subscriptions", "MQTT-3.8.3-2")
     subscriptions = []
     while pos < end:
-        topic_filter, pos = _read_filter(buf, pos, end, "topic_filter", 5)
+        topic_filter, pos = _read_filter(buf, pos, end, "topic_filter", _check_filter_v5)
         if pos == end:
             raise past_end("options", pos)
         subscriptions.append(_read_options(topic_filter, buf[pos], pos))
@@ -126,7 +132,7 @@ def decode_subscribe_v3_1_1(buf: bytes, pos: int, end: int, _sender: Role | None
     _not_empty(pos, end, "subscriptions", "MQTT-3.8.3-2")
     subscriptions = []
     while pos < end:
-        topic_filter, pos = _read_filter(buf, pos, end, "topic_filter", 4)
+        topic_filter, pos = _read_filter(buf, pos, end, "topic_filter", check_filter)
         if pos == end:
             raise past_end("qos", pos)
         if buf[pos] > 2:
@@ -147,20 +153,20 @@ def decode_unsubscribe_v5(buf: bytes, pos: int, end: int, sender: Role | None) -
     """The body of an UNSUBSCRIBE."""
     packet_id, pos = _read_packet_id(buf, pos, end)
     properties, pos = read_properties(buf, pos, end, _UNSUBSCRIBE_RULES, sender)
-    return Unsubscribe(packet_id, _read_filters(buf, pos, end, 5), properties)
+    return Unsubscribe(packet_id, _read_filters(buf, pos, end, _check_filter_v5), properties)
 
 
 def decode_unsubscribe_v3_1_1(buf: bytes, pos: int, end: int, _sender: Role | None) -> Unsubscribe:
     """The body of an UNSUBSCRIBE."""
     packet_id, pos = _read_packet_id(buf, pos, end)
-    return Unsubscribe(packet_id, _read_filters(buf, pos, end, 4), {})
+    return Unsubscribe(packet_id, _read_filters(buf, pos, end, check_filter), {})
 
 
-def _read_filters(buf: bytes, pos: int, end: int, version: int) -> list[str]:
+def _read_filters(buf: bytes, pos: int, end: int, check: _Check) -> list[str]:
     _not_empty(pos, end, "topic_filters", "MQTT-3.10.3-2")
     topic_filters = []
     while pos < end:
-        topic_filter, pos = _read_filter(buf, pos, end, "topic_filters", version)
+        topic_filter, pos = _read_filter(buf, pos, end, "topic_filters", check)
         topic_filters.append(topic_filter)
     return topic_filters
 
@@ -173,7 +179,7 @@ def encode_subscribe_v5(packet: Subscribe) -> bytes:
     ]
     _require_filters(packet.subscriptions, "subscriptions", "MQTT-3.8.3-2")
     for subscription in packet.subscriptions:
-        parts.append(_write_filter(subscription.topic_filter, "topic_filter", 5))
+        parts.append(_write_filter(subscription.topic_filter, "topic_filter", _check_filter_v5))
         parts.append(_write_options(subscription))
     return write_packet(0x82, b"".join(parts))
 
@@ -205,7 +211,7 @@ def encode_subscribe_v3_1_1(packet: Subscribe) -> bytes:
             raise not_in_3_1_1("Subscription Options", "options")
         if subscription.qos not in (0, 1, 2):
             raise LocalProtocolError(f"QoS is 0, 1 or 2, not {subscription.qos}", statement="MQTT-3.8.3-5", field="qos")
-        parts.append(_write_filter(subscription.topic_filter, "topic_filter", 4))
+        parts.append(_write_filter(subscription.topic_filter, "topic_filter", check_filter))
         parts.append(b"%c" % subscription.qos)
     return write_packet(0x82, b"".join(parts))
 
@@ -217,17 +223,17 @@ def _require_filters(filters: list[Subscription] | list[str], name: str, stateme
 
 def encode_unsubscribe_v5(packet: Unsubscribe) -> bytes:
     """The whole packet."""
-    return _write_unsubscribe(packet, write_properties(packet.properties, _UNSUBSCRIBE_RULES), 5)
+    return _write_unsubscribe(packet, write_properties(packet.properties, _UNSUBSCRIBE_RULES), _check_filter_v5)
 
 
 def encode_unsubscribe_v3_1_1(packet: Unsubscribe) -> bytes:
     """The whole packet."""
     if packet.properties:
         raise not_in_3_1_1("properties", "properties")
-    return _write_unsubscribe(packet, b"", ProtocolVersion.V3_1_1)
+    return _write_unsubscribe(packet, b"", check_filter)
 
 
-def _write_unsubscribe(packet: Unsubscribe, properties: bytes, version: int) -> bytes:
+def _write_unsubscribe(packet: Unsubscribe, properties: bytes, check: _Check) -> bytes:
     _require_filters(packet.topic_filters, "topic_filters", "MQTT-3.10.3-2")
     return write_packet(
         0xA2,
@@ -235,7 +241,7 @@ def _write_unsubscribe(packet: Unsubscribe, properties: bytes, version: int) -> 
             (
                 write_packet_id(packet.packet_id, "MQTT-2.2.1-3"),
                 properties,
-                *(_write_filter(topic_filter, "topic_filters", version) for topic_filter in packet.topic_filters),
+                *(_write_filter(topic_filter, "topic_filters", check) for topic_filter in packet.topic_filters),
             )
         ),
     )

@@ -67,6 +67,16 @@ def test_a_packet_identifier_of_0_is_refused(ack: Any) -> None:
     assert fault_of(data, 4).statement == own_fault(ack(0), 4).statement == "MQTT-2.3.1-6"
 
 
+@pytest.mark.parametrize("packet_id", [-1, 0, 65_536])
+def test_a_packet_identifier_fits_two_bytes(ack: Any, packet_id: int) -> None:
+    failure = max(REASON_CODES[ack.packet_type][Role.CLIENT])
+    assert decode(encode(ack(65_535))) == ack(65_535)
+    for packet in (ack(packet_id), ack(packet_id, failure)):
+        error = own_fault(packet)
+        assert (error.field, error.statement) == ("packet_id", "MQTT-2.2.1-5")
+    assert own_fault(ack(packet_id), 4).statement == "MQTT-2.3.1-6"
+
+
 @pytest.mark.parametrize("version", [4, 5])
 @pytest.mark.parametrize("body", ["", "00"])
 def test_a_body_cut_short_is_malformed(ack: Any, version: int, body: str) -> None:
@@ -82,4 +92,5 @@ def test_bytes_behind_the_last_field_are_malformed(ack: Any) -> None:
 
 def test_3_1_1_cannot_say_a_reason(ack: Any) -> None:
     assert own_fault(ack(7, ReasonCode.PACKET_IDENTIFIER_NOT_FOUND), 4).field == "reason_code"
-    assert own_fault(ack(7, properties={"reason_string": "why"}), 4).field == "properties"
+    error = own_fault(ack(7, properties={"reason_string": "why"}), 4)
+    assert (error.field, error.message) == ("properties", "MQTT 3.1.1 has no properties")

@@ -65,5 +65,6 @@ def test_what_does_not_fit_is_malformed(wire: str, field: str) -> None:
 
 
 def test_3_1_1_has_no_auth() -> None:
-    assert own_fault(Auth(), 4).field == "packet_type"
+    error = own_fault(Auth(), 4)
+    assert (error.field, error.message) == ("packet_type", "MQTT 3.1.1 has no AUTH")
     assert fault_of("f0 00", 4).field == "packet_type"

@@ -90,6 +90,8 @@ def test_a_fault_says_where_it_is(version: int, wire: str, offset: int) -> None:
 def test_what_no_client_may_get_is_not_written() -> None:
     nameless = own_fault(ConnAck(False, -1), 4)
     assert (nameless.statement, nameless.field) == ("MQTT-3.2.2-6", "reason_code")
-    assert own_fault(ConnAck(True, ReasonCode.BANNED)).statement == "MQTT-3.2.2-6"
+    banned = own_fault(ConnAck(True, ReasonCode.BANNED))
+    assert (banned.statement, banned.field) == ("MQTT-3.2.2-6", "session_present")
     assert own_fault(ConnAck(True, ConnectReturnCode.NOT_AUTHORIZED), 4).statement == "MQTT-3.2.2-4"
-    assert own_fault(ConnAck(properties={"receive_maximum": 10}), 4).field == "properties"
+    wordy = own_fault(ConnAck(properties={"receive_maximum": 10}), 4)
+    assert (wordy.field, wordy.message) == ("properties", "MQTT 3.1.1 has no properties")

@@ -103,6 +103,7 @@ def test_another_protocol_is_unsupported_and_answered_in_the_nearest_version(
     error = fault_of(wire)
     assert error.reason_code is ReasonCode.UNSUPPORTED_PROTOCOL_VERSION
     assert (error.statement, error.version) == (statement, version)
+    assert error.field == ("protocol_name" if statement == "MQTT-3.1.2-1" else "version")
     assert not isinstance(error, MalformedPacket)
 
 
@@ -168,6 +169,10 @@ def test_a_new_session_is_begun_unless_the_client_says_otherwise(version: Protoc
     plain = Connect(version, "c")
     assert plain == Connect(version, "c", True, 0, None, None, None, {})
     assert encode(plain) == bytes.fromhex(_connect(version, 0x02, "0001 63"))
+    anonymous = Connect(version)
+    assert anonymous == Connect(version, "", True, 0, None, None, None, {})
+    assert decode(encode(anonymous)) == anonymous
+    assert Will("w") == Will("w", b"", QOS[0], False, {})
 
 
 @pytest.mark.parametrize(
@@ -184,16 +189,31 @@ def test_a_will_topic_is_a_topic_name(version: int, topic: str, statement: str) 
     assert (own.field, own.statement) == ("will.topic", statement)
 
 
-@pytest.mark.parametrize("body", ["", "00", "0004 4d5154", "0004 4d515454", "0004 4d515454 05", "0004 4d515454 05 02"])
-def test_a_beginning_alone_is_malformed(body: str) -> None:
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ("", "protocol_name"),
+        ("00", "protocol_name"),
+        ("0004 4d5154", "protocol_name"),
+        ("0004 4d515454", "version"),
+        ("0004 4d515454 05", "connect_flags"),
+        ("0004 4d515454 05 02", "keep_alive"),
+        ("0004 4d515454 05 02 003c", "properties"),
+        ("0004 4d515454 05 06 003c 00 0001 63 00 0001 77 0002 78", "will.payload"),
+    ],
+)
+def test_a_beginning_alone_is_malformed(body: str, field: str) -> None:
     error = fault_of(f"10 {len(bytes.fromhex(body)):02x} {body}")
-    assert (error.statement, error.reason_code) == ("MQTT-3.1.4-1", ReasonCode.MALFORMED_PACKET)
+    assert (error.field, error.reason_code) == (field, ReasonCode.MALFORMED_PACKET)
+    assert error.statement == ("MQTT-2.2.2-1" if field == "properties" else "MQTT-3.1.4-1")
 
 
 def test_an_empty_client_identifier_needs_a_clean_session_in_3_1_1() -> None:
     error = fault_of(_connect(4, 0x00, "0000"))
     assert (error.reason_code, error.statement) == (ReasonCode.CLIENT_IDENTIFIER_NOT_VALID, "MQTT-3.1.3-8")
-    assert own_fault(Connect(V4, "", clean_start=False)).statement == "MQTT-3.1.3-7"
+    assert (error.field, error.offset) == ("client_id", 12)
+    own = own_fault(Connect(V4, "", clean_start=False))
+    assert (own.statement, own.field) == ("MQTT-3.1.3-7", "client_id")
     assert decode(bytes.fromhex(_connect(5, 0x00, "0000"))) == Connect(V5, "", clean_start=False)
 
 
@@ -204,18 +224,27 @@ def test_authentication_data_needs_a_method() -> None:
 
 
 @pytest.mark.parametrize(
-    ("packet", "field"),
+    ("packet", "field", "statement"),
     [
-        (Connect(V4, "c", properties={"receive_maximum": 1}), "properties"),
-        (Connect(V4, "c", will=Will("w", properties={"will_delay_interval": 1})), "properties"),
-        (Connect(V4, "c", password=b"p"), "password"),
-        (Connect(V5, "c", will=Will("w", b"", 3)), "will.qos"),  # type: ignore[arg-type] # on purpose
-        (Connect(6, "c"), "version"),  # type: ignore[arg-type] # on purpose
-        (Connect(V5, "c", will=Will("w", bytes(65_536))), "will.payload"),
+        (Connect(V4, "c", properties={"receive_maximum": 1}), "properties", None),
+        (Connect(V4, "c", will=Will("w", properties={"will_delay_interval": 1})), "properties", None),
+        (Connect(V4, "c", password=b"p"), "password", "MQTT-3.1.2-22"),
+        (Connect(V5, "c", will=Will("w", b"", 3)), "will.qos", "MQTT-3.1.2-12"),  # type: ignore[arg-type] # on purpose
+        (Connect(V4, "c", will=Will("w", b"", 3)), "will.qos", "MQTT-3.1.2-14"),  # type: ignore[arg-type] # on purpose
+        (Connect(6, "c"), "version", "MQTT-3.1.2-2"),  # type: ignore[arg-type] # on purpose
+        (Connect(V5, "c", will=Will("w", bytes(65_536))), "will.payload", None),
+        (Connect(V5, "c", keep_alive=65_536), "keep_alive", None),
+        (Connect(V4, "c", keep_alive=-1), "keep_alive", None),
+        (Connect(V5, "\0"), "client_id", "MQTT-1.5.4-2"),
+        (Connect(V4, "\0"), "client_id", "MQTT-1.5.3-2"),
+        (Connect(V5, "c", username="\0"), "username", "MQTT-1.5.4-2"),
+        (Connect(V5, "c", password=bytes(65_536)), "password", None),
     ],
 )
-def test_what_no_server_may_get_is_not_written(packet: Any, field: str) -> None:
-    assert own_fault(packet).field == field
+def test_what_no_server_may_get_is_not_written(packet: Any, field: str, statement: str | None) -> None:
+    error = own_fault(packet)
+    assert (error.field, error.statement) == (field, statement)
+    assert field != "properties" or error.message == "MQTT 3.1.1 has no properties"
 
 
 def test_an_error_behind_the_level_carries_its_version() -> None:

@@ -63,4 +63,5 @@ def test_what_does_not_fit_is_malformed(version: int, wire: str, field: str) -> 
 
 def test_3_1_1_cannot_say_a_reason() -> None:
     assert own_fault(Disconnect(_WILL), 4).field == "reason_code"
-    assert own_fault(Disconnect(properties={"session_expiry_interval": 1}), 4).field == "properties"
+    error = own_fault(Disconnect(properties={"session_expiry_interval": 1}), 4)
+    assert (error.field, error.message) == ("properties", "MQTT 3.1.1 has no properties")

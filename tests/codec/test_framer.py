@@ -268,6 +268,20 @@ def test_a_header_whose_second_half_comes_while_packets_are_taken_is_seen(checks
     assert len(list(found)) == 1
 
 
+@pytest.mark.parametrize("checks", Checks)
+@pytest.mark.parametrize("size", [1, 2, 3, 4, 100])
+def test_a_packet_whose_rest_comes_while_packets_are_taken_is_seen(size: int, checks: Checks) -> None:
+    framer = Framer(5)
+    data = encode(Publish("a", b"x" * 200))
+    framer.receive_data(encode(PingReq()) + data[:size])
+    found = framer.packets(checks)
+    next(found)
+    framer.receive_data(data[size:-1])
+    framer.receive_data(data[-1:])
+    assert [encode(packet) for packet in found] == [data]
+    assert framer.pending == 0
+
+
 def test_the_end_inside_a_packet_is_a_fault_and_elsewhere_none() -> None:
     framer = Framer(5)
     framer.receive_eof()

@@ -52,6 +52,15 @@ def test_no_prefix_is_a_packet(version: int) -> None:
 
 
 @pytest.mark.parametrize("version", [4, 5])
+@pytest.mark.parametrize("size", [255, 256, 65_535])
+def test_a_topic_has_a_length_of_two_bytes(size: int, version: int) -> None:
+    packet = Publish("t" * size, b"x", QOS[1], packet_id=1)
+    data = encode(packet, version)
+    assert data[-size - (4 if version == 5 else 3) - 2 :][:2] == size.to_bytes(2, "big")
+    assert decode(data, version) == packet
+
+
+@pytest.mark.parametrize("version", [4, 5])
 def test_what_we_write_we_read(version: int) -> None:
     @settings(max_examples=50)
     @given(publishes(version))
@@ -105,6 +114,8 @@ def test_the_flags_are_read_as_qos_retain_and_dup(version: int, flags: int) -> N
     [
         (5, "30 01 00", "topic", "MQTT-3.3.2-1", 0x81),
         (4, "30 00", "topic", "MQTT-3.3.2-1", 0x81),
+        (5, "30 02 0000", "properties", "MQTT-2.2.2-1", 0x81),
+        (4, "30 02 0000", "topic", "MQTT-4.7.3-1", 0x90),
         (5, "30 03 0004 61", "topic", None, 0x81),
         (4, "30 03 0004 61", "topic", None, 0x81),
         (5, "30 05 0001 ff 00 78", "topic", "MQTT-1.5.4-1", 0x81),
@@ -138,14 +149,18 @@ def test_the_statement_on_packet_identifiers_depends_on_the_sender() -> None:
     ("version", "packet", "field", "statement"),
     [
         (5, Publish("a/#"), "topic", "MQTT-3.3.2-2"),
+        (5, Publish("+"), "topic", "MQTT-3.3.2-2"),
+        (4, Publish("a/#"), "topic", "MQTT-3.3.2-2"),
         (4, Publish("+"), "topic", "MQTT-3.3.2-2"),
         (4, Publish(""), "topic", "MQTT-4.7.3-1"),
         (5, Publish(""), "topic", None),
         (5, Publish("a\0"), "topic", "MQTT-4.7.3-2"),
+        (4, Publish("a\0"), "topic", "MQTT-4.7.3-2"),
         (5, Publish("a", dup=True), "dup", "MQTT-3.3.1-2"),
         (5, Publish("a", packet_id=1), "packet_id", "MQTT-2.2.1-2"),
         (4, Publish("a", packet_id=1), "packet_id", "MQTT-2.3.1-5"),
         (5, Publish("a", b"", QOS[1]), "packet_id", "MQTT-2.2.1-3"),
+        (5, Publish("a", b"", QOS[1], packet_id=0), "packet_id", "MQTT-2.2.1-3"),
         (4, Publish("a", b"", QOS[2], packet_id=65_536), "packet_id", "MQTT-2.3.1-1"),
         (5, Publish("a", b"", 3, packet_id=1), "qos", "MQTT-3.3.1-4"),  # type: ignore[arg-type] # on purpose
         (4, Publish("a", properties={"topic_alias": 1}), "properties", None),
@@ -154,6 +169,11 @@ def test_the_statement_on_packet_identifiers_depends_on_the_sender() -> None:
 def test_what_no_peer_may_get_is_not_written(version: int, packet: Publish, field: str, statement: str | None) -> None:
     error = own_fault(packet, version)
     assert (error.field, error.statement) == (field, statement)
+    assert field != "properties" or error.message == "MQTT 3.1.1 has no properties"
+
+
+def test_what_is_not_said_of_a_message_is_no_and_nothing() -> None:
+    assert Publish("a") == Publish("a", b"", QoS.AT_MOST_ONCE, False, False, None, {})
 
 
 class _Pretending(bytes):
@@ -167,9 +187,27 @@ class _Pretending(bytes):
 
 def test_a_payload_beyond_the_remaining_length_is_refused() -> None:
     payload = _Pretending()
-    payload.size = 268_435_455
+    payload.size = 268_435_455 - 4
+    assert encode(Publish("a", payload)) == bytes.fromhex("30 ffffff7f 0001 61 00")
+    payload.size += 1
     error = own_fault(Publish("a", payload))
     assert error.reason_code is ReasonCode.PACKET_TOO_LARGE
+
+
+@pytest.mark.parametrize(
+    ("length", "header"),
+    [
+        (127, "30 7f"),
+        (128, "30 8001"),
+        (16_383, "30 ff7f"),
+        (16_384, "30 808001"),
+        (2_097_151, "30 ffff7f"),
+        (2_097_152, "30 80808001"),
+    ],
+)
+def test_the_remaining_length_is_as_short_as_it_can_be(length: int, header: str) -> None:
+    payload = bytes(length - 3)
+    assert encode(Publish("a", payload), 4) == bytes.fromhex(header + "0001 61") + payload
 
 
 def test_no_payload_is_looked_into() -> None:

@@ -66,8 +66,11 @@ def test_a_true_length_is_not_kept_and_a_lie_is() -> None:
     assert RawPacket.parse(b"\xc0\0") == RawPacket(0xC0)
     assert RawPacket.parse(b"\xc0\x80\0") == RawPacket(0xC0, b"", b"\x80\0")
     assert RawPacket.parse(b"\xc0\x02a") == RawPacket(0xC0, b"a", b"\x02")
-    with pytest.raises(MalformedPacket):
+    assert RawPacket.parse(b"\xc0\x7f" + bytes(127)) == RawPacket(0xC0, bytes(127))
+    assert RawPacket.parse(b"\xc0\x80\1" + bytes(128)) == RawPacket(0xC0, bytes(128))
+    with pytest.raises(MalformedPacket) as caught:
         RawPacket.parse(b"")
+    assert (caught.value.offset, caught.value.field) == (0, "packet_type")
 
 
 @pytest.mark.parametrize("behind", ["", "01", "ff01"])

@@ -15,6 +15,8 @@ from tests.strategies import subscribes, unsubscribes
 VECTORS = [
     (5, "82 07 0001 00 0001 61 01", Subscribe(1, [Subscription("a", QOS[1])])),
     (5, "82 07 0001 00 0001 61 2e", Subscribe(1, [Subscription("a", QOS[2], True, True, RetainHandling.DO_NOT_SEND)])),
+    (5, "82 07 0001 00 0001 61 10", Subscribe(1, [Subscription("a", retain_handling=RetainHandling.SEND_IF_NEW)])),
+    (5, "82 0b 0001 00 0001 61 01 0001 62 00", Subscribe(1, [Subscription("a", QOS[1]), Subscription("b")])),
     (5, "82 09 0001 02 0b 05 0001 23 00", Subscribe(1, [Subscription("#")], {"subscription_identifier": 5})),
     (4, "82 0a 0001 0001 61 01 0001 2b 02", Subscribe(1, [Subscription("a", QOS[1]), Subscription("+", QOS[2])])),
     (4, "82 0d 0001 0008 2473686172652f78 00", Subscribe(1, [Subscription("$share/x")])),
@@ -105,6 +107,7 @@ _BAD_HANDLING: Any = 3
         (5, Subscribe(1, []), "subscriptions", "MQTT-3.8.3-2"),
         (4, Subscribe(1, []), "subscriptions", "MQTT-3.8.3-3"),
         (5, Subscribe(0, [Subscription("a")]), "packet_id", "MQTT-2.2.1-3"),
+        (4, Subscribe(0, [Subscription("a")]), "packet_id", "MQTT-2.3.1-1"),
         (5, Subscribe(1, [Subscription("a", _BAD_QOS)]), "qos", None),
         (4, Subscribe(1, [Subscription("a", _BAD_QOS)]), "qos", "MQTT-3.8.3-4"),
         (5, Subscribe(1, [Subscription("a", retain_handling=_BAD_HANDLING)]), "retain_handling", None),
@@ -126,6 +129,7 @@ _BAD_HANDLING: Any = 3
 def test_what_no_server_may_get_is_not_written(version: int, packet: Any, field: str, statement: str | None) -> None:
     error = own_fault(packet, version)
     assert (error.field, error.statement) == (field, statement)
+    assert field != "properties" or error.message == "MQTT 3.1.1 has no properties"
 
 
 def test_a_bad_topic_filter_has_its_own_reason_code() -> None:

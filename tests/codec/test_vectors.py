@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mqttws.codec import Framer, MalformedPacket, RemoteProtocolError, decode, encode
+from mqttws.codec import Framer, MalformedPacket, RawPacket, RemoteProtocolError, decode, encode
 from mqttws.conformance import Vector, statements, vectors
 from mqttws.conformance.fields import fields_of
 from mqttws.vocabulary import ProtocolVersion, Role
@@ -187,3 +187,43 @@ def test_the_beginning_of_a_packet_waits_for_more(vector: Vector, version: int, 
         framer.receive_eof()
     with pytest.raises(MalformedPacket):
         decode(data, version, sender=sender)
+
+
+def verdict(data: bytes, version: int, sender: Role | None) -> Any:
+    """What ``decode`` gives, or what it says."""
+    try:
+        return decode(data, version, sender=sender)
+    except RemoteProtocolError as error:
+        return about(error)
+
+
+def about(error: RemoteProtocolError) -> Any:
+    return type(error), error.message, error.reason_code, error.statement, error.version, error.offset, error.field
+
+
+def framed(data: bytes, behind: bytes, version: int, sender: Role | None) -> Any:
+    """The same of the first packet of a stream."""
+    framer = Framer(version, sender=sender)
+    framer.receive_data(data + behind)
+    try:
+        return next(framer.packets())
+    except RemoteProtocolError as error:
+        return about(error)
+
+
+@pytest.mark.parametrize("behind", [b"", bytes(8), b"\xff" * 8])
+def test_what_stands_behind_a_packet_changes_nothing(behind: bytes) -> None:
+    for case in _cases("packet") + _cases("packet", ambiguous=True):
+        vector, version, sender = case.values
+        data = bytes.fromhex(vector["hex"])
+        if RawPacket.parse(data).remaining_length is None:  # else it ends elsewhere
+            assert framed(data, behind, version, sender) == verdict(data, version, sender), case.id
+
+
+def test_what_is_missing_in_a_packet_is_not_taken_from_behind_it() -> None:
+    for case in _cases("packet"):
+        vector, version, _ = case.values
+        whole = RawPacket.parse(bytes.fromhex(vector["hex"]))
+        for size in range(min(len(whole.body), 60)):
+            data = encode(RawPacket(whole.first_byte, whole.body[:size]))
+            assert framed(data, whole.body[size:] + bytes(2), version, None) == verdict(data, version, None), case.id

@@ -157,14 +157,6 @@ EQUIVALENTS: Final[tuple[Equivalent, ...]] = (
         "says no just as well; the type checker watches the difference",
     ),
     Equivalent(
-        "mqttws/codec/primitives.py",
-        "write_packet_id",
-        "if not value or not 0 < value <= 0xFFFF:",
-        "number",
-        "0 → (-1)",
-        "0 itself is refused by the operand before",
-    ),
-    Equivalent(
         "mqttws/codec/property_list.py",
         "read_properties",
         "if buf[pos] == 0:",
