@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Any, Final, Protocol, TypeAlias
 
@@ -54,7 +54,9 @@ class Plan:
     """How to run.
 
     ``at_once`` checks go on side by side, ``check_seconds`` are for one, ``seconds`` for all of them. A ``seed`` other
-    than 0 changes their order. ``keep_all`` keeps the transcripts of checks that have passed, too.
+    than 0 changes their order. ``keep_all`` keeps the transcripts of checks that have passed, too. ``confirm``: a
+    failure that may be one of time, on either side, counts only if it comes again when less goes on and more time is
+    given.
     """
 
     at_once: int = 8
@@ -62,6 +64,7 @@ class Plan:
     seconds: float = 180.0
     seed: int = 0
     keep_all: bool = False
+    confirm: bool = True
 
 
 def select(
@@ -116,67 +119,104 @@ class Runner:
         self._factory = factory
         self._progress = progress
         self._results: dict[str, Result] = {}
+        self._doubtful: dict[str, Result] = {}  # failures that have to come again
 
     @property
     def results(self) -> list[Result]:
         """One for each check, in their order; what was not reached is not tested."""
+        known = self._doubtful | self._results
         over = "the run was over before"
-        return [self._results.get(check.id) or _result(check, Verdict.NOT_TESTED, over) for check in self.checks]
+        return [known.get(check.id) or _result(check, Verdict.NOT_TESTED, over) for check in self.checks]
 
     async def run(self) -> None:
-        """First those that may go on side by side, then those that want to be alone, then the passive ones."""
+        """First those that may go on side by side, then those that want to be alone, then the passive ones.
+
+        What has failed for want of time, perhaps, is tried again before the latter.
+        """
         order = list(self.checks)
         if self.plan.seed:
             random.Random(self.plan.seed).shuffle(order)  # noqa: S311 - an order that repeats with the seed
         active = [check for check in order if not check.passive]
         with trio.move_on_after(self.plan.seconds):
-            await self.side_by_side([check for check in active if not check.alone])
+            await self._side_by_side([check for check in active if not check.alone], self.plan.at_once)
             for check in active:
                 if check.alone:
-                    await self.one(check)
+                    await self._one(check)
+            doubtful = [check for check in active if check.id in self._doubtful]
+            await self._side_by_side(doubtful, max(1, self.plan.at_once // 2), again=True)
         for check in order:
             if check.passive:  # takes no time
-                await self.one(check)
+                await self._one(check)
 
-    async def side_by_side(self, checks: Sequence[Check]) -> None:
+    async def _side_by_side(self, checks: Sequence[Check], at_once: int, *, again: bool = False) -> None:
         """Run them, so many at a time, begun in their order."""
         waiting = iter(checks)
 
         async def work() -> None:
             for check in waiting:  # shared: each worker takes the next one
-                await self.one(check)
+                await (self._again(check) if again else self._one(check))
 
         async with trio.open_nursery() as nursery:
-            for _ in range(min(self.plan.at_once, len(checks))):
+            for _ in range(min(at_once, len(checks))):
                 nursery.start_soon(work)
 
-    async def one(self, check: Check) -> None:
+    async def _one(self, check: Check) -> None:
         """Run one check, whatever becomes of it."""
-        began = trio.current_time()
-        verdict, reason, transcript = await self._carry_out(check)
-        kept = transcript if self.plan.keep_all or verdict in _TELLING else ()
-        result = _result(check, verdict, reason, kept, trio.current_time() - began)
-        self._results[check.id] = result
+        result, patience = await self._carry_out(check)
+        # Where no wait can have run out, time was not the matter; the shortest one is for who ends a connection late.
+        is_slow = patience is not None and result.seconds >= patience / 4
+        if self.plan.confirm and is_slow and result.verdict is Verdict.FAILED:
+            self._doubtful[check.id] = result
+        else:
+            self._note(result)
+
+    async def _again(self, check: Check) -> None:
+        """Try once more what has failed."""
+        first = self._doubtful[check.id]
+        result, _ = await self._carry_out(check, patient=True)
+        if result.verdict is not Verdict.FAILED:
+            then = f"{result.verdict.value}: {result.reason}" if result.reason else result.verdict.value
+            reason = f"it failed at first ({first.reason}), but not when it was tried again ({then})"
+            result = replace(first, verdict=Verdict.INCONCLUSIVE, reason=reason)
+        self._note(result)
+
+    def _note(self, result: Result) -> None:
+        """Keep a result, and tell of it."""
+        self._results[result.check] = result
         if self._progress is not None:
             self._progress(result, len(self._results), len(self.checks))
 
-    async def _carry_out(self, check: Check) -> tuple[Verdict, str, tuple[str, ...]]:
-        """Verdict, reason and evidence."""
+    async def _carry_out(self, check: Check, *, patient: bool = False) -> tuple[Result, float | None]:
+        """The result, and the patience that the check had; ``patient``: with twice as much."""
+        began = trio.current_time()
+        limit = self.plan.check_seconds * (2 if patient else 1)
+        patience: float | None = None
         probe: Probe | None = None
         problem: Exception | None = None
-        with trio.move_on_after(self.plan.check_seconds) as scope:
+        with trio.move_on_after(limit) as scope:
             try:
                 async with self._factory(check) as probe:
                     _require(check, probe)
+                    patience = _patience_of(probe, patient)
                     await check.run(probe)
             except Exception as error:  # noqa: BLE001 - whatever it is, it says something about check or subject
                 problem = error
         seen = () if probe is None else probe.transcript
+        verdict, reason = Verdict.PASSED, ""
         if problem is not None:
-            return _judge(check, problem, seen)
-        if scope.cancelled_caught:
-            return Verdict.INCONCLUSIVE, f"it was not over after {self.plan.check_seconds:g} s", seen
-        return Verdict.PASSED, "", seen
+            verdict, reason, seen = _judge(check, problem, seen)
+        elif scope.cancelled_caught:
+            verdict, reason = Verdict.INCONCLUSIVE, f"it was not over after {limit:g} s"
+        kept = seen if self.plan.keep_all or verdict in _TELLING else ()
+        return _result(check, verdict, reason, kept, trio.current_time() - began), patience
+
+
+def _patience_of(probe: Any, patient: bool) -> float | None:
+    """Seconds that the subject has for what it owes, if the probe knows such a thing; twice as many if need be."""
+    patience: float | None = getattr(probe, "patience", None)
+    if patience is not None and patient:
+        patience = probe.patience = 2 * patience
+    return patience
 
 
 def _result(

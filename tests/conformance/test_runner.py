@@ -218,6 +218,65 @@ def test_a_cancelled_run_has_the_results_so_far() -> None:
     assert [result.verdict for result in results] == [Verdict.PASSED, Verdict.NOT_TESTED]
 
 
+class Slow(Probe):
+    """A probe with patience."""
+
+    patience = 3.0
+
+
+@asynccontextmanager
+async def patient_probe(_check: Check) -> AsyncIterator[Slow]:
+    yield Slow()
+
+
+def failing_until(patience: float, seconds: float) -> Run:
+    """Fails after so long, unless it has that patience."""
+
+    async def run_it(probe: Any) -> None:
+        await trio.sleep(seconds)
+        if probe.patience < patience:
+            raise Failed("too slow")
+
+    return run_it
+
+
+def test_a_failure_that_may_be_one_of_time_counts_if_it_comes_again() -> None:
+    (result,) = run(check_of(failing_until(100, 3)), factory=patient_probe)
+    assert (result.verdict, result.reason) == (Verdict.FAILED, "too slow")
+
+
+def test_a_failure_that_does_not_come_again_with_more_time_proves_nothing() -> None:
+    (result,) = run(check_of(failing_until(6, 3)), factory=patient_probe)
+    assert result.verdict is Verdict.INCONCLUSIVE
+    assert result.reason == "it failed at first (too slow), but not when it was tried again (passed)"
+    assert result.transcript == ("a line",)
+
+    async def whatever(probe: Any) -> None:
+        await trio.sleep(2)
+        raise Failed("late") if probe.patience == 3 else NotTested("gone")
+
+    (result,) = run(check_of(whatever), factory=patient_probe)
+    assert result.reason.endswith("(not tested: gone)")
+
+
+@pytest.mark.parametrize(("seconds", "plan"), [(0.1, Plan()), (3, Plan(confirm=False))])
+def test_other_failures_are_not_tried_again(seconds: float, plan: Plan) -> None:
+    (result,) = run(check_of(failing_until(6, seconds)), factory=patient_probe, plan=plan)
+    assert (result.verdict, result.seconds) == (Verdict.FAILED, seconds)
+
+
+def test_a_failure_that_there_is_no_time_to_try_again_stands() -> None:
+    told: list[Result] = []
+    (result,) = run(
+        check_of(failing_until(6, 3)),
+        factory=patient_probe,
+        plan=Plan(seconds=4),
+        progress=lambda result, *_: told.append(result),
+    )
+    assert result.verdict is Verdict.FAILED
+    assert told == []
+
+
 @pytest.mark.parametrize(
     ("patterns", "names"),
     [

@@ -33,6 +33,8 @@ Sendable: TypeAlias = Packet | RawPacket | bytes
 _P = TypeVar("_P", bound=Packet)
 #: Times its patience a subject has to end a connection, as long as it gives no sign of going on.
 _SLOW: Final = 4
+#: Seconds of that, unless its patience is longer.
+_LONGEST: Final = 15.0
 #: Packets of a subject that are kept; a check that waits for one among more than these floods itself.
 _MOST_PACKETS: Final = 100_000
 
@@ -216,7 +218,9 @@ class Peer:
             probe = PingReq()
         if probe is not None and self.ending is None:
             await self.send(probe)
-        deadline = trio.current_time() + (_SLOW * self.patience if within is None else within)
+        if within is None:
+            within = min(_SLOW * self.patience, max(_LONGEST, self.patience))
+        deadline = trio.current_time() + within
         alive = False
         while (found := await self._next(deadline)) is not None:
             if isinstance(found, sign) and not alive:

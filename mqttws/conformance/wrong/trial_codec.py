@@ -20,7 +20,7 @@ from mqttws.vocabulary import Role
 
 __all__ = ["ReferenceDecoder", "try_codec"]
 
-_PLAN: Final = Plan(at_once=1, check_seconds=600.0, seconds=100_000.0)
+_PLAN: Final = Plan(at_once=1, check_seconds=600.0, seconds=100_000.0, confirm=False)
 
 
 @dataclass(frozen=True, slots=True)
