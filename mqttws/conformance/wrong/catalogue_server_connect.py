@@ -90,6 +90,18 @@ def _authentication() -> Iterator[Wrong]:
         v5="MQTT-4.12.0-4", offer="accounts", also=("*",), visit={"prove": _believe},
     )  # fmt: skip
     yield wrong_server(
+        "takes_any_later_proof", "A Client that authenticates again may answer whatever it likes.",
+        v5="MQTT-4.12.1-2", offer="accounts", also=("*",), visit={"prove": _believe_later},
+    )  # fmt: skip
+    for statement, name, value in (
+        ("MQTT-3.15.2-2", "reason_string", "prove it"),
+        ("MQTT-3.15.2-3", "user_property", [("to", "you")]),
+    ):
+        yield wrong_server(
+            f"gives_every_auth_a_{name}", f"Its AUTH has a {name}, for which the Client may have no room.",
+            v5=statement, offer="accounts", also=("*",), wire={"from_subject": adding(Auth, **{name: value})},
+        )  # fmt: skip
+    yield wrong_server(
         "leaves_open_behind_wrong_name", "It leaves a connection open behind wrong credentials.",
         v5=("MQTT-3.1.4-2", "MQTT-3.2.2-7"), v311="MQTT-3.2.2-5", offer="accounts", also=("*",),
         wire=_hiding_end(ConnAck),
@@ -109,6 +121,14 @@ def _believe(self: Visit, packet: Auth) -> None:
     connect = self.connection.connect
     assert connect is not None  # there is no AUTH before it
     self.welcome(connect, {"authentication_method": packet.properties["authentication_method"]})
+
+
+def _believe_later(self: Visit, packet: Auth) -> None:
+    if self.member is None or packet.reason_code == ReasonCode.RE_AUTHENTICATE:
+        Visit.prove(self, packet)
+    else:
+        said: Any = {"authentication_method": packet.properties["authentication_method"]}
+        self.send(Auth(ReasonCode.SUCCESS, said))
 
 
 def _only_first_connect(tamper: Any, packet: Item) -> Iterable[Item]:

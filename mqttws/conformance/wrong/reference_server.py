@@ -164,13 +164,21 @@ class Visit:
             self.welcome(packet)
 
     def prove(self, packet: Auth) -> None:
-        """Judge the answer to a challenge [MQTT-4.12.0-4]."""
-        connect = self.connection.connect
-        assert connect is not None  # there is no AUTH before it
-        said = self.scram.verify(packet.properties.get("authentication_data", b""))
-        if said is None:
-            self.link.send(ConnAck(False, ReasonCode.NOT_AUTHORIZED), trio.current_time())
+        """Judge the answer to a challenge, at first or later on [MQTT-4.12.0-4, MQTT-4.12.1-2]."""
+        data = packet.properties.get("authentication_data", b"")
+        if packet.reason_code == ReasonCode.RE_AUTHENTICATE:
+            self.scram = Scram(self.server.offer.accounts, self.server.new_client_id())
+            self.send(Auth(ReasonCode.CONTINUE_AUTHENTICATION, proof(self.scram.challenge(data))))
+            return
+        said = self.scram.verify(data)
+        if self.member is not None:
+            failed = Disconnect(ReasonCode.NOT_AUTHORIZED)
+            self.send(failed if said is None else Auth(ReasonCode.SUCCESS, proof(said)))
+        elif said is None:
+            self.send(ConnAck(False, ReasonCode.NOT_AUTHORIZED))
         else:
+            connect = self.connection.connect
+            assert connect is not None  # there is no AUTH before it
             self.welcome(connect, proof(said))
 
     def welcome(self, packet: Connect, said: AuthProperties | None = None) -> None:
