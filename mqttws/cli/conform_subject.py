@@ -76,6 +76,10 @@ async def _run(url: str) -> None:
         nursery.cancel_scope.cancel()
 
 
+def _words(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"
+
+
 class _Leave(Exception):
     """Leaves the client's block by an exception, which is told to the Server."""
 
@@ -92,13 +96,14 @@ class _Subject:
         self._tried = trio.Event()
         self._leave = trio.Event()
         self._by_exception = False
+        self._ends: list[Disconnected] = []
         self._filters: dict[str, trio.CancelScope] = {}
 
     async def do(self, task: Task) -> None:
         """Do a task, or say why not; only ``connect`` is waited for."""
         if task.name == "connect":
             self._tried = trio.Event()
-            self._nursery.start_soon(self._told, self._connect, task)
+            self._nursery.start_soon(self._connect, task)
             await self._tried.wait()
         elif task.name == "disconnect":
             self._disconnect(task)
@@ -106,32 +111,44 @@ class _Subject:
             say(Error("not connected", task.name))
         else:
             work = {"subscribe": self._subscribe, "unsubscribe": self._unsubscribe, "publish": self._publish}[task.name]
-            self._nursery.start_soon(self._told, work, task)
+            self._tasks.start_soon(self._told, work, task)
 
     async def _told(self, work: Callable[[Task], Awaitable[None]], task: Task) -> None:
         try:
             await work(task)
         except (MqttError, ValueError, trio.ClosedResourceError) as error:
-            say(Error(f"{type(error).__name__}: {error}", task.name))
+            say(Error(_words(error), task.name))
 
     async def _connect(self, task: Task) -> None:
         async with self._connection:  # the last block may be on its way out
             self._leave = trio.Event()
             self._by_exception = False
+            self._ends.clear()
             try:
-                async with open_client(self._url, **self._settings(task)) as client:
-                    self._client = client
-                    await self._stay(client)
-                    if self._by_exception:
-                        raise _Leave
-            except _Leave:
-                pass
-            except ConnectRefused as refused:
-                say(Connected(False, refused.reason_code))
-                say(Disconnected(str(refused)))
+                async with trio.open_nursery() as self._tasks:
+                    await self._visit(task)
+                for event in self._ends:  # behind what has become of its tasks
+                    say(event)
             finally:
-                self._client = None
                 self._tried.set()
+
+    async def _visit(self, task: Task) -> None:
+        """One client."""
+        try:
+            async with open_client(self._url, **self._settings(task)) as client:
+                self._client = client
+                await self._stay(client)
+                if self._by_exception:
+                    raise _Leave
+        except _Leave:
+            pass
+        except ConnectRefused as refused:
+            say(Connected(False, refused.reason_code))
+            self._ends.append(Disconnected(str(refused)))
+        except (MqttError, ValueError) as error:
+            say(Error(_words(error), task.name))
+        finally:
+            self._client = None
 
     async def _stay(self, client: Client) -> None:
         """Until the end of the connection or the task to end it."""
@@ -173,9 +190,12 @@ class _Subject:
                 say(Connected(present))
             case states.Disconnected(error=error) | states.Ended(error=error):
                 code = error.reason_code if isinstance(error, ServerDisconnected) else None
-                say(Disconnected("" if error is None else f"{type(error).__name__}: {error}", code))
+                told = Disconnected("" if error is None else _words(error), code)
                 if isinstance(event, states.Ended):
+                    self._ends.append(told)
                     self._leave.set()
+                else:
+                    say(told)
 
     def _disconnect(self, task: Task) -> None:
         code = task.get("reason_code", ReasonCode.SUCCESS)
