@@ -69,7 +69,7 @@ from mqttws.codec.subscribe import (
     encode_unsubscribe_v5,
 )
 from mqttws.errors import LocalProtocolError, MalformedPacket, RemoteProtocolError
-from mqttws.vocabulary import Role
+from mqttws.vocabulary import ProtocolVersion, Role
 
 Packet: TypeAlias = (
     Connect
@@ -205,18 +205,17 @@ def read_header(buf: bytes, pos: int) -> tuple[int, int] | None:
     raise five_bytes(pos + 1, "remaining_length")
 
 
-def refuse_padding(buf: bytes, pos: int, body: int, version: int) -> None:
+def refuse_padding(buf: bytes, pos: int, body: int, version: int | None) -> None:
     """Refuse a Remaining Length of more bytes than it needs, if the packet at ``pos`` is one of 5.0.
 
     5.0 forbids that to the sender [MQTT-1.5.5-1]. 3.1.1 only shows the short forms in a table and forbids nothing;
     there it passes, since small devices write four bytes always. A CONNECT is what it says.
     """
     if buf[body - 1] == 0:
-        if buf[pos] == 0x10:
-            version = 5 if buf[body : body + 7] == b"\0\4MQTT\5" else 4
-        if version == 5:
+        is_5_0 = buf[body : body + 7] == b"\0\4MQTT\5" if buf[pos] == 0x10 else version == 5
+        if is_5_0:
             error = longer_than_needed(pos + 1, "remaining_length")
-            in_version(error, version)
+            in_version(error, ProtocolVersion.V5)
             raise error
 
 

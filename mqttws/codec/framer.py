@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
+from sys import maxsize
 from typing import Final, Literal, overload
 
 from mqttws.codec.connect import Connect
@@ -106,7 +107,7 @@ class Framer:
                     stop = body + 1 + (length & 0x7F | buf[body] << 7)
                     body += 1
                 else:
-                    stop = start + LARGEST_PACKET + 1  # in no buffer, so it is for _next()
+                    stop = maxsize  # in no buffer, so it is for _next()
                 decoder = self._decoders[buf[start]]
                 if decoder is not None and stop <= len(buf) and stop - start <= self.maximum_packet_size:
                     try:
@@ -133,10 +134,9 @@ class Framer:
         try:
             while position < size:
                 header = read_header(self._buffer, position)
-                stop = size + 1 if header is None else sum(header)
-                if stop > size:
+                if header is None or sum(header) > size:
                     break
-                position = stop
+                position = sum(header)
         except MalformedPacket:
             return  # a fault inside the bytes, which packets() will raise in its turn
         if position < size:
@@ -183,7 +183,7 @@ class Framer:
                     self._wanted = size
                     continue
                 if body - start > 2:
-                    refuse_padding(buf, start, body, self._version or ProtocolVersion.V5)
+                    refuse_padding(buf, start, body, self._version)
                 packet: Packet = decoder(buf, body, stop, self._sender)
                 self._position = stop
                 self._wanted = 1
@@ -277,6 +277,9 @@ def _version_of(data: bytes) -> ProtocolVersion:
     try:
         packet = decode(b"\x10" + data[1:])
     except RemoteProtocolError as error:
-        return ProtocolVersion(error.version or ProtocolVersion.V5)
-    assert isinstance(packet, Connect)
-    return packet.version
+        version = error.version
+    else:
+        assert isinstance(packet, Connect)
+        version = packet.version
+    assert version is not None
+    return ProtocolVersion(version)

@@ -49,7 +49,8 @@ _WRITE: Final[dict[WireType, Callable[[Any, str], bytes]]] = {
     WireType.BINARY: write_binary,
     WireType.PAIR: write_pair,
 }
-_LARGEST: Final = {WireType.U8: 0xFF, WireType.U16: 0xFFFF, WireType.U32: 0xFFFF_FFFF, WireType.VARINT: 268_435_455}
+#: What a number with a least value has for its most, if its row says nothing else.
+_LARGEST: Final = {WireType.U16: 0xFFFF, WireType.U32: 0xFFFF_FFFF, WireType.VARINT: 268_435_455}
 
 
 class _Entry(NamedTuple):
@@ -66,8 +67,7 @@ class _Entry(NamedTuple):
 
 
 def _entry(row: Property, place: Place) -> _Entry:
-    bounded = row.least is not None or row.most is not None
-    largest = _LARGEST.get(row.wire_type) if bounded else None
+    largest = None if row.least is None else _LARGEST[row.wire_type]
     return _Entry(
         row.name,
         _READ[row.wire_type],

@@ -179,6 +179,39 @@ def test_before_the_connect_its_flags_are_looked_at_too() -> None:
     assert (caught.value.statement, caught.value.version) == ("MQTT-2.1.3-1", None)
 
 
+@pytest.mark.parametrize("checks", Checks)
+def test_behind_a_packet_a_first_byte_is_refused_before_the_second_comes(checks: Checks) -> None:
+    framer = Framer(5)
+    framer.receive_data(encode(PingReq()))
+    assert len(list(framer.packets(checks))) == 1
+    framer.receive_data(b"\xc1")
+    with pytest.raises(MalformedPacket, match="flag bits 0001"):
+        list(framer.packets())
+
+
+@pytest.mark.parametrize("checks", Checks)
+@pytest.mark.parametrize("wire", ["c0 80 00", "c0 80 80 00", "c0 80 80 80 00"])
+def test_a_length_is_known_as_soon_as_its_last_byte_has_come(wire: str, checks: Checks) -> None:
+    framer = Framer(4)
+    found: list[Packet | RawPacket] = []
+    for byte in bytes.fromhex(wire):
+        assert found == []
+        framer.receive_data(bytes((byte,)))
+        found += framer.packets(checks)
+    assert len(found) == 1
+    assert framer.pending == 0
+
+
+def test_the_owner_may_ask_for_a_connect_while_packets_are_taken() -> None:
+    framer = Framer(5)
+    framer.receive_data(encode(PingReq()) * 2)
+    found = framer.packets()
+    assert next(found) == PingReq()
+    framer.expect_connect = True
+    with pytest.raises(RemoteProtocolError, match="not a CONNECT"):
+        next(found)
+
+
 def test_a_server_does_not_begin_with_a_connect() -> None:
     framer = Framer(sender=Role.SERVER)
     framer.receive_data(encode(Connect()))
@@ -191,7 +224,7 @@ def test_a_connect_of_64_kib_passes_and_a_longer_claim_is_refused_at_its_header(
     largest = Connect(username="u", password=password)
     framer = Framer()
     framer.receive_data(encode(largest))
-    assert framer.pending == LARGEST_CONNECT
+    assert framer.pending == LARGEST_CONNECT == 64 * 1024
     assert list(framer.packets()) == [largest]
     framer = Framer()
     framer.receive_data(b"\x10\xfd\xff\x03")
@@ -224,7 +257,7 @@ def test_a_claimed_length_holds_what_came_and_no_more() -> None:
     framer.receive_data(b"\x30\xff\xff\xff\x7f" + b"x" * 100)
     assert list(framer.packets()) == []
     assert framer.pending == 105
-    assert framer.maximum_packet_size == LARGEST_PACKET
+    assert framer.maximum_packet_size == LARGEST_PACKET == 5 + 268_435_455
 
 
 def test_the_owner_may_change_its_mind_between_two_packets() -> None:

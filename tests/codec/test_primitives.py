@@ -97,6 +97,8 @@ def test_a_topic_beyond_its_length_field_is_never_cut() -> None:
 def test_binary_data_beyond_its_length_field_is_never_cut() -> None:
     error = own_fault(Connect(username="u", password=bytes(65_536)))
     assert (error.field, error.reason_code) == ("password", ReasonCode.PACKET_TOO_LARGE)
+    longest = Connect(username="u", password=bytes(65_535))
+    assert decode(encode(longest)) == longest
 
 
 @pytest.mark.parametrize(
@@ -148,7 +150,9 @@ class _Pretending(bytes):
 
 def test_a_packet_longer_than_a_remaining_length_can_tell_is_not_written() -> None:
     body = _Pretending()
-    body.size = MAXIMUM_VARINT + 1
+    body.size = MAXIMUM_VARINT
+    assert write_packet(0x82, body) == bytes.fromhex("82 ffffff7f")
+    body.size += 1
     with pytest.raises(LocalProtocolError) as caught:
         write_packet(0x82, body)
     assert caught.value.reason_code is ReasonCode.PACKET_TOO_LARGE

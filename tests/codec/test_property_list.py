@@ -39,6 +39,8 @@ def test_an_identifier_without_a_place_in_connack_is_malformed(identifier: int) 
     error = caught.value
     assert error.reason_code is ReasonCode.MALFORMED_PACKET
     assert ("past the end" in error.message) == (identifier in allowed)
+    names = {row.identifier: row.name for row in TABLE}
+    assert error.field == names.get(identifier, "properties")
 
 
 def test_a_property_twice_is_a_protocol_error() -> None:
@@ -112,6 +114,26 @@ def test_a_value_that_no_peer_may_get_is_not_written(packet: Any, field: str, co
     error = own_fault(packet)
     assert error.field == field
     assert error.reason_code is (code or ReasonCode.PROTOCOL_ERROR)
+
+
+@pytest.mark.parametrize(
+    ("packet", "message"),
+    [
+        (Connect(properties={"receive_maximum": 65_536}), "receive_maximum is from 1 to 65535, not 65536"),
+        (
+            Connect(properties={"maximum_packet_size": 1 << 32}),
+            "maximum_packet_size is from 1 to 4294967295, not 4294967296",
+        ),
+        (Connect(properties={"topic_alias_maximum": 65_536}), "topic_alias_maximum is from 0 to 65535, not 65536"),
+        (Connect(properties={"request_problem_information": 2}), "request_problem_information is from 0 to 1, not 2"),
+        (
+            Subscribe(1, [Subscription("a")], {"subscription_identifier": 1 << 28}),
+            "subscription_identifier is from 1 to 268435455, not 268435456",
+        ),
+    ],
+)
+def test_the_bounds_of_a_number_are_said(packet: Any, message: str) -> None:
+    assert own_fault(packet).message == message
 
 
 @given(st.integers(0, 300))

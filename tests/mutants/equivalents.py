@@ -76,7 +76,147 @@ EQUIVALENTS: Final[tuple[Equivalent, ...]] = (
             change,
             "a shortcut; the way behind it comes to the same result",
         )
-        for operator, change in (("number", "2 → (3)"), ("condition", "size > 2 and 0 < data[2] < 0x80 → False"))
+        for operator, change in (
+            ("number", "2 → (3)"),
+            ("number", "0 → (1)"),
+            ("number", "0x80 → (127)"),
+            ("condition", "size > 2 and 0 < data[2] < 0x80 → False"),
+        )
+    ),
+    Equivalent(
+        "mqttws/codec/dispatch.py",
+        "",
+        "Row(Auth, (None,) * 16, encode_auth_v3_1_1, frozenset()),",
+        "number",
+        "16 → (17)",
+        "stands at the end of the table, and no byte asks for what is behind 255",
+    ),
+    Equivalent(
+        "mqttws/codec/property_list.py",
+        "write_properties",
+        "if not properties:",
+        "condition",
+        "not properties → False",
+        "a shortcut for the usual case; the way behind it comes to the same result",
+    ),
+    *(
+        Equivalent(
+            "mqttws/codec/primitives.py",
+            scope,
+            text,
+            operator,
+            change,
+            "a shortcut for small numbers; the way behind it comes to the same result",
+        )
+        for scope, text, subject in (
+            ("varint", "if value < 0x80:", "value < 0x80"),
+            ("write_packet", "if length < 0x80:", "length < 0x80"),
+        )
+        for operator, change in (("condition", f"{subject} → False"), ("number", "0x80 → (127)"))
+    ),
+    Equivalent(
+        "mqttws/codec/framer.py",
+        "Framer.receive_data",
+        "if data and self._fault is None:",
+        "operand",
+        "data and self._fault is None → (self._fault is None)",
+        "keeps an empty piece until the next join, which adds nothing to the bytes",
+    ),
+    Equivalent(
+        "mqttws/codec/framer.py",
+        "Framer.receive_data",
+        "self._chunks.append(data if isinstance(data, bytes) else bytes(data))",
+        "condition",
+        "isinstance(data, bytes) → False",
+        "bytes() of bytes gives back the same object",
+    ),
+    *(
+        Equivalent(
+            "mqttws/codec/framer.py",
+            "Framer.packets",
+            text,
+            operator,
+            change,
+            "leaves to _next() what the usual case inline would do; _next() comes to the same",
+        )
+        for text, operator, change in (
+            (
+                "if len(self._buffer) - self._position + self._later < self._wanted:",
+                "condition",
+                "len(self._buffer) - self._position + self._later < self._wanted → False",
+            ),
+            (
+                "if len(self._buffer) - self._position + self._later < self._wanted:",
+                "arithmetic",
+                "len(self._buffer) - self._position → (len(self._buffer) + self._position)",
+            ),
+            (
+                "if body < len(buf) and not self.expect_connect:",
+                "condition",
+                "body < len(buf) and not self.expect_connect → False",
+            ),
+            ("elif 0 < buf[body] < 0x80:", "condition", "0 < buf[body] < 0x80 → False"),
+            ("elif 0 < buf[body] < 0x80:", "number", "0 → (1)"),
+            ("elif 0 < buf[body] < 0x80:", "number", "0x80 → (127)"),
+            (
+                "if decoder is not None and stop <= len(buf) and stop - start <= self.maximum_packet_size:",
+                "condition",
+                "decoder is not None and stop <= len(buf) and stop - start <= self.maximum_packet_size → False",
+            ),
+            (
+                "if decoder is not None and stop <= len(buf) and stop - start <= self.maximum_packet_size:",
+                "boundary",
+                "stop <= len(buf) → (stop < len(buf))",
+            ),
+            (
+                "if decoder is not None and stop <= len(buf) and stop - start <= self.maximum_packet_size:",
+                "boundary",
+                "stop - start <= self.maximum_packet_size → (stop - start < self.maximum_packet_size)",
+            ),
+            (
+                "if decoder is not None and stop <= len(buf) and stop - start <= self.maximum_packet_size:",
+                "arithmetic",
+                "stop - start → (stop + start)",
+            ),
+        )
+    ),
+    *(
+        Equivalent(
+            "mqttws/codec/publish.py",
+            scope,
+            text,
+            operator,
+            change,
+            "a shortcut for the usual case; the way behind it comes to the same result",
+        )
+        for scope, text, operator, change in (
+            (
+                "_decoder_v5.decode_publish_v5",
+                "if stop < end and not buf[stop]: # no properties: the usual case, not worth a call",
+                "condition",
+                "stop < end and not buf[stop] → False",
+            ),
+            (
+                "_decoder_v3_1_1.decode_publish_v3_1_1",
+                'if not topic or "#" in topic or "+" in topic or "\\0" in topic:',
+                "condition",
+                'not topic or "#" in topic or "+" in topic or "\\0" in topic → True',
+            ),
+            (
+                "encode_publish_v5",
+                'properties = write_properties(packet.properties, _RULES) if packet.properties else b"\\0"',
+                "condition",
+                "packet.properties → True",
+            ),
+            (
+                "encode_publish_v3_1_1",
+                'if not topic or "#" in topic or "+" in topic:',
+                "condition",
+                'not topic or "#" in topic or "+" in topic → True',
+            ),
+            ("_assemble", "elif length < 0x4000:", "condition", "length < 0x4000 → False"),
+            ("_assemble", "elif length < 0x4000:", "number", "0x4000 → (16383)"),
+        )
     ),
     Equivalent(
         "mqttws/codec/framer.py",
@@ -155,6 +295,22 @@ EQUIVALENTS: Final[tuple[Equivalent, ...]] = (
         "return",
         "return False → return None",
         "says no just as well; the type checker watches the difference",
+    ),
+    Equivalent(
+        "mqttws/codec/property_list.py",
+        "PropertyRules.__init__",
+        "self.anybody = tuple(entries[i][0] if i in entries else None for i in range(256))",
+        "number",
+        "256 → (257)",
+        "no byte asks for the entry behind the last one",
+    ),
+    Equivalent(
+        "mqttws/codec/property_list.py",
+        "read_properties",
+        "if buf[pos] == 0:",
+        "condition",
+        "buf[pos] == 0 → False",
+        "a shortcut for the usual case; the way behind it comes to the same result",
     ),
     Equivalent(
         "mqttws/codec/property_list.py",
