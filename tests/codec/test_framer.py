@@ -204,7 +204,7 @@ def test_a_length_is_known_as_soon_as_its_last_byte_has_come(wire: str, checks: 
 
 def test_the_owner_may_ask_for_a_connect_while_packets_are_taken() -> None:
     framer = Framer(5)
-    framer.receive_data(encode(PingReq()) * 2)
+    framer.receive_data(encode(PingReq()) * 3)
     found = framer.packets()
     assert next(found) == PingReq()
     framer.expect_connect = True

@@ -226,21 +226,62 @@ EQUIVALENTS: Final[tuple[Equivalent, ...]] = (
         "held < self._wanted → (held <= self._wanted)",
         "joins the pieces once more than needed, which gives the same bytes",
     ),
-    Equivalent(
-        "mqttws/codec/framer.py",
-        "Framer._next",
-        "if length >= 0x80:",
-        "number",
-        "0x80 → (127)",
-        "read_header() reads a length of one byte as well, only slower",
+    *(
+        Equivalent(
+            "mqttws/codec/framer.py",
+            "Framer._next",
+            "if length >= 0x80:",
+            operator,
+            change,
+            "read_header() reads a length of one byte as well, only slower",
+        )
+        for operator, change in (("number", "0x80 → (127)"), ("condition", "length >= 0x80 → True"))
+    ),
+    *(
+        Equivalent(
+            "mqttws/codec/framer.py",
+            "Framer._next",
+            "if size > self.maximum_packet_size or self.expect_connect:",
+            operator,
+            change,
+            "asks only whether to call _check_size(), which knows the boundary",
+        )
+        for operator, change in (
+            ("boundary", "size > self.maximum_packet_size → (size >= self.maximum_packet_size)"),
+            ("condition", "size > self.maximum_packet_size or self.expect_connect → True"),
+        )
     ),
     Equivalent(
         "mqttws/codec/framer.py",
-        "Framer._next",
-        "if size > self.maximum_packet_size or self.expect_connect:",
+        "Framer._join",
+        "if rest or len(self._chunks) != 1:",
+        "condition",
+        "rest or len(self._chunks) != 1 → True",
+        "spares a copy; the bytes are the same",
+    ),
+    Equivalent(
+        "mqttws/codec/framer.py",
+        "Framer._frame",
+        "if len(self._buffer) - start < self._wanted:",
+        "condition",
+        "len(self._buffer) - start < self._wanted → True",
+        "joins the pieces once more than needed, which gives the same bytes",
+    ),
+    Equivalent(
+        "mqttws/codec/framer.py",
+        "Framer._frame",
+        "if len(self._buffer) - start < self._wanted:",
         "boundary",
-        "size > self.maximum_packet_size → (size >= self.maximum_packet_size)",
-        "asks only whether to call _check_size(), which knows the boundary",
+        "len(self._buffer) - start < self._wanted → (len(self._buffer) - start <= self._wanted)",
+        "joins the pieces once more than needed, which gives the same bytes",
+    ),
+    Equivalent(
+        "mqttws/codec/framer.py",
+        "Framer._fail",
+        'self._buffer, self._position, self._later, self._wanted = b"", 0, 0, 0',
+        "number",
+        "0 → (-1)",
+        "no fewer bytes than none are ever held, and none are enough to raise the fault again",
     ),
     *(
         Equivalent(
