@@ -91,6 +91,9 @@ def _lines(found: Selftest) -> Iterator[str]:
     for trial in found.survivors:
         asked = ", ".join(trial.concerned) or "no check is about it"
         yield f"  SURVIVES {trial.kind.value} {trial.name}: {trial.sentence} ({asked})"
+    for trial in found.trials:
+        for accident in trial.accidents:
+            yield f"  {trial.kind.value} {trial.name} falls over what is not meant: {accident}"
     for trial in found.others:
         yield f"  {trial.kind.value} {trial.name} fails other checks too: {', '.join(trial.others)}"
     unfailed = found.unfailed()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any, Final
 
-from mqttws.codec import Connect, Disconnect, Publish, PubRec, RawPacket, encode
+from mqttws.codec import Connect, Publish, PubRec, RawPacket, encode
 from mqttws.conformance.wrong.entry import Wrong, wrong_server
 from mqttws.conformance.wrong.proxy import Item, Tamper
 from mqttws.conformance.wrong.tampers import swallower
-from mqttws.conformance.wrong.wire_faults import editing, without
+from mqttws.conformance.wrong.wire_faults import editing
 from mqttws.vocabulary import PacketType
 
 __all__ = ["entries"]
@@ -49,8 +50,6 @@ def _formats() -> Iterator[Wrong]:
     yield _passing_over("passes_over_will_flags", "It passes over Will QoS and Will Retain where there is no Will.",
                         ("MQTT-3.1.2-11", "MQTT-3.1.2-13"),
                         ("MQTT-3.1.2-11", "MQTT-3.1.2-13", "MQTT-3.1.2-15"))  # fmt: skip
-    yield _passing_over("passes_over_dup_at_qos_0", "It passes over DUP in a message at QoS 0.", ("MQTT-3.3.1-2",),
-                        ("MQTT-3.3.1-2",))  # fmt: skip
     yield _passing_over("passes_over_bad_filters", "It passes over filters with wildcards in the wrong place.",
                         ("MQTT-4.7.1-1", "MQTT-4.7.1-2"), ("MQTT-4.7.1-2", "MQTT-4.7.1-3"))  # fmt: skip
     yield _passing_over("passes_over_bad_shares", "It passes over shared subscriptions of a wrong form.",
@@ -66,7 +65,7 @@ def _states() -> Iterator[Wrong]:
     yield wrong_server(
         "prolongs_sessions_by_disconnect", "It takes a DISCONNECT that prolongs a Session which was to end.",
         v5=("MQTT-4.13.1-1", "MQTT 5.0, 3.14.2.2.2"), also=("*",), shows=False,
-        wire={"from_tester": without(Disconnect, "session_expiry_interval")},
+        wire={"from_tester": _as_if_wanted},
     )  # fmt: skip
     yield wrong_server(
         "answers_less_than_its_receive_maximum", "It answers one message at QoS 2 at a time only.",
@@ -78,6 +77,13 @@ def _from_connect_on(tamper: Any, packet: Item) -> Iterable[Item]:
     if isinstance(packet, Connect) or (isinstance(packet, RawPacket) and packet.packet_type is PacketType.CONNECT):
         tamper.has_begun = True
     return (packet,) if getattr(tamper, "has_begun", False) else ()
+
+
+def _as_if_wanted(tamper: Any, packet: Item) -> Iterable[Item]:
+    del tamper
+    if isinstance(packet, Connect) and not packet.properties.get("session_expiry_interval"):
+        return (replace(packet, properties={**packet.properties, "session_expiry_interval": 60}),)
+    return (packet,)
 
 
 def _one_pubrec_at_a_time(tamper: Any, packet: Item) -> Iterable[Item]:

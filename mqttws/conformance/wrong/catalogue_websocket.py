@@ -10,6 +10,7 @@ from typing import Any, Final
 from mqttws.codec import Checks, Framer, encode
 from mqttws.conformance.check import Kind
 from mqttws.conformance.wire.frames import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, Frame, frame
+from mqttws.conformance.wire.opening import KEY
 from mqttws.conformance.wrong.entry import Names, Wrong, wrong_client, wrong_server
 from mqttws.conformance.wrong.tampers import emitter, swallower
 from mqttws.errors import RemoteProtocolError
@@ -41,7 +42,7 @@ def _wrong(
     """A Server or a Client of both versions, which breaks the same in either."""
     if kind is Kind.CLIENT:
         return wrong_client(name, sentence, v5=both, v311=both, also=also, shows=shows, unwise=unwise, **wire)
-    return wrong_server(name, sentence, v5=both, v311=both, also=also, shows=shows, wire=wire)
+    return wrong_server(name, sentence, v5=both, v311=both, also=also, shows=shows, unwise=unwise, wire=wire)
 
 
 def _by_version(kind: Kind, name: str, sentence: str, v5: Names, v311: Names, **wire: Any) -> Wrong:
@@ -125,16 +126,16 @@ def _changing(kind: int, **fields: Any) -> Any:
 
 
 def _faults(kind: Kind) -> Iterator[Wrong]:
-    """Subjects that take frames which break a rule."""
+    """Subjects that take frames which break a rule; most Servers are lenient in some, which is not strict."""
     masked = kind is Kind.SERVER
     yield _wrong(kind, "takes_wrong_masks", "It does not look whether frames are masked.", "RFC 6455, 5.1",
                  frame_from_tester=lambda _self, found: replace(found, masked=masked))  # fmt: skip
     yield _wrong(kind, "takes_reserved_bits", "It passes over reserved bits and opcodes of frames.", "RFC 6455, 5.2",
                  frame_from_tester=_no_reserved)  # fmt: skip
     yield _wrong(kind, "takes_any_continuation", "It takes a continuation of nothing, and a message within another.",
-                 "RFC 6455, 5.4", also=("*",), frame_from_tester=_any_order)  # fmt: skip
+                 "RFC 6455, 5.4", also=("*",), unwise=masked, frame_from_tester=_any_order)  # fmt: skip
     yield _wrong(kind, "takes_bad_control_frames", "It passes over control frames that are split or too long.",
-                 "RFC 6455, 5.5", frame_from_tester=_good_control)  # fmt: skip
+                 "RFC 6455, 5.5", unwise=masked, frame_from_tester=_good_control)  # fmt: skip
 
 
 def _no_reserved(self: Any, found: Frame) -> Frame | None:
@@ -200,6 +201,15 @@ def _server_only() -> Iterator[Wrong]:
                  "MQTT-6.0.0-4", head=_head(b"Sec-WebSocket-Protocol: mqtt\r\n", b""))  # fmt: skip
     yield _wrong(Kind.SERVER, "names_another_subprotocol", "It chooses a subprotocol that was not offered.",
                  "MQTT-6.0.0-4", head=_head(b"mqtt\r\n", b"mqttv3.1\r\n"))  # fmt: skip
+    yield _wrong(Kind.SERVER, "gives_wrong_accept", "Its Sec-WebSocket-Accept does not answer the key.",
+                 "RFC 6455, 4.2.2", also=("*",), head=_head(b"-Accept: ", b"-Accept: x"))  # fmt: skip
+    yield _wrong(Kind.SERVER, "takes_any_request", "It opens a WebSocket whatever it is asked for.",
+                 ("RFC 6455, 4.2.1", "RFC 6455, 4.2.2", "RFC 6455, 4.4", "MQTT-6.0.0-4"), also=("*",),
+                 head_from_tester=_good_request)  # fmt: skip
+    yield _wrong(Kind.SERVER, "takes_short_frames_only", "It passes over frames of more than 125 bytes.",
+                 "MQTT-6.0.0-2", also=("*",), frame_from_tester=_short_only)  # fmt: skip
+    yield _wrong(Kind.SERVER, "closes_with_forbidden_code", "Its Close frames have the code 1005.", "RFC 6455, 7.4.1",
+                 also=("*",), control_from_subject=_changing(CLOSE, payload=b"\x03\xed"))  # fmt: skip
     anything = swallower(None)
     yield wrong_server(
         "passes_over_everything_broken", "It passes over each packet that breaks a rule by itself.",
@@ -215,6 +225,14 @@ def _head(old: bytes, new: bytes) -> Any:
         return data if at < 0 else data[:at] + new + data[at + len(old) :]
 
     return head
+
+
+def _good_request(self: Any, head: bytes) -> bytes:
+    del self, head
+    return (
+        b"GET /mqtt HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: mqtt\r\nSec-WebSocket-Key: " + KEY.encode() + b"\r\n\r\n"
+    )
 
 
 def _client_only() -> Iterator[Wrong]:

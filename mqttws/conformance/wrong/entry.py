@@ -107,7 +107,7 @@ def by_version(name: str, v5: Names, v311: Names) -> dict[ProtocolVersion, tuple
 def wrong_server(
     name: str, sentence: str, *, v5: Names = (), v311: Names = (), also: Names = (), offer: str = "full",
     broker: Methods | None = None, visit: Methods | None = None, member: Methods | None = None,
-    wire: Methods | None = None, shows: bool = True, hidden: Names = (),
+    wire: Methods | None = None, shows: bool = True, hidden: Names = (), unwise: bool = False,
 ) -> Wrong:  # fmt: skip
     """A Server of which some methods are otherwise: the Broker's, a Visit's, a Member's, or of a proxy before it."""
 
@@ -120,7 +120,7 @@ def wrong_server(
 
     tamper = type(name, (Tamper,), dict(wire)) if wire is not None else None
     return Wrong(name, Kind.SERVER, sentence, by_version(name, v5, v311), ids(also), tamper, make, offer, shows,
-                 hidden=ids(hidden))  # fmt: skip
+                 hidden=ids(hidden), unwise=unwise)  # fmt: skip
 
 
 def wrong_client(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import trio
 import trio.testing
@@ -14,7 +15,7 @@ from mqttws.conformance.wrong.reference_server import ReferenceServer
 from mqttws.vocabulary import Role
 from mqttws.webpubsub import ClientAccessUrl
 
-__all__ = ["InProcess", "server_target"]
+__all__ = ["Accidents", "InProcess", "server_target"]
 
 
 @dataclass(frozen=True, slots=True, repr=False, kw_only=True)
@@ -29,18 +30,54 @@ class InProcess(Target):
         return self.dial()
 
 
+class Accidents:
+    """What wrong subjects have fallen over, which was not meant: it ends one connection, and is told in the end."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    async def survive(self, work: Callable[[], Awaitable[None]], *streams: trio.abc.Stream) -> None:
+        """Do something on streams, which are closed if it fails."""
+        try:
+            await work()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the trial goes on
+            self.told.append("; ".join(_leaves(error)))
+            for stream in streams:
+                await trio.aclose_forcefully(stream)
+
+
+def _leaves(error: BaseException) -> Iterator[str]:
+    if isinstance(error, BaseExceptionGroup):
+        for inner in error.exceptions:
+            yield from _leaves(inner)
+    else:
+        yield f"{type(error).__name__}: {error}"
+
+
 def server_target(
-    server: ReferenceServer, nursery: trio.Nursery, make_tamper: Callable[[], Tamper] | None = None
+    server: ReferenceServer,
+    nursery: trio.Nursery,
+    make_tamper: Callable[[], Tamper] | None = None,
+    accidents: Accidents | None = None,
 ) -> InProcess:
-    """The way to a Server in this process; with ``make_tamper`` a proxy with a fault is between."""
+    """The way to a Server in this process; with ``make_tamper`` a proxy with a fault is between.
+
+    What the Server falls over is raised in the nursery, unless there is somebody to note ``accidents``.
+    """
+
+    def start(work: Callable[[], Awaitable[None]], *streams: trio.abc.Stream) -> None:
+        if accidents is None:
+            nursery.start_soon(work)
+        else:
+            nursery.start_soon(accidents.survive, work, *streams)
 
     def dial() -> trio.abc.Stream:
         ours, its = trio.testing.memory_stream_pair()
         if make_tamper is not None:
             between, far = trio.testing.memory_stream_pair()
-            nursery.start_soon(Proxy(make_tamper(), Role.SERVER, its, between).run)
+            start(Proxy(make_tamper(), Role.SERVER, its, between).run, its, between)
             its = far
-        nursery.start_soon(server.serve, its)
+        start(partial(server.serve, its), its)
         return ours
 
     return InProcess(url=ClientAccessUrl.parse("ws://localhost:1/mqtt"), address="localhost", dial=dial)

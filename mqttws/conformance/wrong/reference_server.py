@@ -183,6 +183,8 @@ class Visit:
 
     def welcome(self, packet: Connect, said: AuthProperties | None = None) -> None:
         """Let a Client in; ``said`` is what it is told in the end of an authentication."""
+        if self.connection.closed:
+            return  # by what came behind the last AUTH
         key = self.key_of(packet)
         self.take_over(key)
         member, present = self.broker.join(key, packet.version, clean=packet.clean_start)

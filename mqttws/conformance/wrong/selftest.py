@@ -17,6 +17,7 @@ from mqttws.conformance.passive import passive_checks
 from mqttws.conformance.verdict import Result, Verdict
 from mqttws.conformance.wrong.catalogue import catalogue
 from mqttws.conformance.wrong.entry import OFFERS, Wrong
+from mqttws.conformance.wrong.in_process import Accidents
 from mqttws.conformance.wrong.trial_client import try_client
 from mqttws.conformance.wrong.trial_codec import try_codec
 from mqttws.conformance.wrong.trial_server import try_server
@@ -38,7 +39,8 @@ _REFERENCES: Final[dict[Kind, tuple[str, ...]]] = {
 class Trial:
     """What became of a wrong subject: ids of the checks that are about it, and of those that it has failed.
 
-    ``others`` are checks that it has failed although they are about something else.
+    ``others`` are checks that it has failed although they are about something else, ``accidents`` what it has fallen
+    over, which was not meant: a fault of the catalogue.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Trial:
     failed: tuple[str, ...]
     others: tuple[str, ...]
     proven: tuple[tuple[int, str], ...]
+    accidents: tuple[str, ...]
     seconds: float
 
     @property
@@ -106,6 +109,7 @@ class Selftest:
             "wrong": len(self.trials),
             "caught": len(self.trials) - len(self.survivors),
             "survivors": [asdict(trial) | {"kind": trial.kind.value} for trial in self.survivors],
+            "accidents": {trial.name: list(trial.accidents) for trial in self.trials if trial.accidents},
             "others": {trial.name: list(trial.others) for trial in self.others},
             "accused": {name: one.to_json() for name, one in self.accused},
             "unfailed": [check.id for check in self.unfailed()],
@@ -135,7 +139,8 @@ def try_wrong(wrong: Wrong, *, thorough: bool = False) -> Trial:
     known = {check.id: check for check in all_checks(wrong.kind)}
     versions = wrong.statements.keys()
     chosen = [one for one in known.values() if wrong.concerns(one) or (thorough and one.version in versions)]
-    results = _put(wrong, chosen) if chosen else []
+    accidents = Accidents()
+    results = _put(wrong, chosen, accidents) if chosen else []
     wrong_ones = (Verdict.FAILED, Verdict.NOT_STRICT) if wrong.unwise else (Verdict.FAILED,)
     failed = [known[one.check] for one in results if one.verdict in wrong_ones]
     mine = [check for check in failed if wrong.concerns(check)]
@@ -147,15 +152,16 @@ def try_wrong(wrong: Wrong, *, thorough: bool = False) -> Trial:
         tuple(check.id for check in mine),
         tuple(check.id for check in failed if check not in mine and not wrong.excuses(check)),
         tuple((int(one.version), rule) for one in mine for rule in one.statements if rule in wrong.rules(one.version)),
+        tuple(dict.fromkeys(accidents.told)),
         time.monotonic() - began,
     )
 
 
-def _put(wrong: Wrong, chosen: Sequence[Check]) -> list[Result]:
+def _put(wrong: Wrong, chosen: Sequence[Check], accidents: Accidents) -> list[Result]:
     if wrong.kind is Kind.SERVER:
-        return try_server(chosen, wrong.offer, wrong)
+        return try_server(chosen, wrong.offer, wrong, accidents)
     if wrong.kind is Kind.CLIENT:
-        return try_client(chosen, wrong)
+        return try_client(chosen, wrong, accidents)
     return try_codec(chosen, wrong.decoder)
 
 

@@ -22,6 +22,7 @@ from mqttws.conformance.runner import Plan, run_checks
 from mqttws.conformance.verdict import Outcome, Result
 from mqttws.conformance.wire.program import Hear, Program
 from mqttws.conformance.wrong.entry import Wrong
+from mqttws.conformance.wrong.in_process import Accidents
 from mqttws.conformance.wrong.proxy import Proxy
 from mqttws.conformance.wrong.reference_client import ReferenceClient
 from mqttws.vocabulary import Role
@@ -119,7 +120,8 @@ class _Task(Program):
 class _Clients(ClientSubject):
     """The correct Client, or a wrong one, as often as checks want it."""
 
-    def __init__(self, nursery: trio.Nursery, wrong: Wrong | None) -> None:
+    def __init__(self, nursery: trio.Nursery, wrong: Wrong | None, accidents: Accidents) -> None:
+        self._accidents = accidents
         self._doors: dict[str, Door] = {}
         self._make_tamper = None if wrong is None else wrong.tampers()
         self._understand = None if wrong is None else wrong.task
@@ -149,18 +151,24 @@ class _Clients(ClientSubject):
             if make_tamper is None:
                 return door.dial()
             ours, between = trio.testing.memory_stream_pair()
-            self._clients.start_soon(Proxy(make_tamper(), Role.CLIENT, door.dial(), between).run)
+            its = door.dial()
+            self._clients.start_soon(
+                self._accidents.survive, Proxy(make_tamper(), Role.CLIENT, its, between).run, its, between
+            )
             return ours
 
         return ReferenceClient(dial, say, self._understand)
 
 
-def try_client(checks: Sequence[Check], wrong: Wrong | None = None) -> list[Result]:
-    """Put a Client before these checks: the wrong one, or the correct one; in a trio run of its own."""
+def try_client(checks: Sequence[Check], wrong: Wrong | None = None, accidents: Accidents | None = None) -> list[Result]:
+    """Put a Client before these checks: the wrong one, or the correct one; in a trio run of its own.
+
+    What a fault falls over is noted as ``accidents``.
+    """
 
     async def main() -> list[Result]:
         async with trio.open_nursery() as nursery:
-            subject = _Clients(nursery, wrong)
+            subject = _Clients(nursery, wrong, accidents or Accidents())
             before = [] if wrong is None else _traffic_for(checks)
             results = await run_checks([*before, *checks], probes_of(subject), _PLAN)
             nursery.cancel_scope.cancel()

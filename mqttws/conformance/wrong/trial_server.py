@@ -19,7 +19,7 @@ from mqttws.conformance.server.run import probes_of
 from mqttws.conformance.server.subject import Account, ServerSubject
 from mqttws.conformance.verdict import Outcome, Result
 from mqttws.conformance.wrong.entry import OFFERS, Wrong
-from mqttws.conformance.wrong.in_process import server_target
+from mqttws.conformance.wrong.in_process import Accidents, server_target
 from mqttws.conformance.wrong.reference_server import ReferenceServer
 from mqttws.vocabulary import QOS
 
@@ -30,13 +30,18 @@ _PATIENCE: Final = 2.0
 _PLAN: Final = Plan(check_seconds=600.0, seconds=100_000.0, at_once=4, confirm=False)
 
 
-def try_server(checks: Sequence[Check], offer: str = "full", wrong: Wrong | None = None) -> list[Result]:
-    """Put a Server before these checks: the wrong one, or the correct one with an offer; in a trio run of its own."""
+def try_server(
+    checks: Sequence[Check], offer: str = "full", wrong: Wrong | None = None, accidents: Accidents | None = None
+) -> list[Result]:
+    """Put a Server before these checks: the wrong one, or the correct one with an offer; in a trio run of its own.
+
+    What it falls over is raised, or noted as ``accidents``.
+    """
     known = _known(offer)
 
     async def main() -> list[Result]:
         async with trio.open_nursery() as nursery:
-            subject = await _subject(nursery, offer, wrong)
+            subject = await _subject(nursery, offer, wrong, accidents)
             subject.capabilities = known.capabilities
             hidden = () if wrong is None else wrong.hidden
             for version, offers in known.offers.items():
@@ -49,11 +54,13 @@ def try_server(checks: Sequence[Check], offer: str = "full", wrong: Wrong | None
     return trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
 
 
-async def _subject(nursery: trio.Nursery, offer: str, wrong: Wrong | None) -> ServerSubject:
+async def _subject(
+    nursery: trio.Nursery, offer: str, wrong: Wrong | None, accidents: Accidents | None = None
+) -> ServerSubject:
     offered = OFFERS[offer]
     server = ReferenceServer(offered) if wrong is None else wrong.server(offered)
     nursery.start_soon(server.broker.tend)
-    target = server_target(server, nursery, None if wrong is None else wrong.tampers())
+    target = server_target(server, nursery, None if wrong is None else wrong.tampers(), accidents)
     accounts = [Account(target, name, password) for name, password in offered.accounts.items()] or [Account(target)]
     second = accounts[1] if len(accounts) > 1 else None
     return ServerSubject(accounts[0], second, patience=_PATIENCE)
