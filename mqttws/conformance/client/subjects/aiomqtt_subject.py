@@ -96,7 +96,7 @@ class Subject:
             say(Disconnected(str(refused)))
             return
         say(Connected(None))  # it keeps Session Present to itself
-        self._begin(self._listen(self._client))
+        self._begin(self._listen(self._client, self._connection))
 
     def _make(self, task: Task) -> Client:
         self._version = task["version"]
@@ -120,14 +120,14 @@ class Subject:
             **settings,
         )
 
-    async def _listen(self, client: Client) -> None:
+    async def _listen(self, client: Client, connection: AsyncExitStack) -> None:
         """Tell what comes, and the end."""
         try:
             async for message in client.messages:
                 say(Message(str(message.topic), bytes(message.payload), message.qos, message.retain))
         except MqttError as error:
             reason = str(error.__cause__ or "")
-        await self._connection.aclose()  # a Client can be entered again once it was left
+        await connection.aclose()  # a Client can be entered again once it was left
         say(Disconnected(reason))
 
     async def _subscribe(self, task: Task) -> None:
