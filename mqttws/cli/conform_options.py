@@ -57,7 +57,8 @@ def plan_of(args: Namespace, seed: int) -> Plan:
     """How to run."""
     if not args.at_once:
         raise UsageError("--at-once is at least 1")
-    return Plan(at_once=args.at_once, seconds=args.seconds, seed=seed, keep_all=args.keep_all)
+    by_hand = getattr(args, "listen", None) is not None  # a person is not asked for the same twice
+    return Plan(at_once=args.at_once, seconds=args.seconds, seed=seed, keep_all=args.keep_all, confirm=not by_hand)
 
 
 def selected(args: Namespace, checks: Iterable[Check]) -> list[Check]:
