@@ -22,7 +22,7 @@ from mqttws.conformance.client.convention import (
 )
 from mqttws.conformance.client.program import ProgramFailed, TaskUnsupported
 from mqttws.conformance.client.subject import ClientSubject, Lane
-from mqttws.conformance.client.visit import Visit
+from mqttws.conformance.client.visit import SLOW, Visit
 from mqttws.conformance.verdict import Failed, Inconclusive, NotApplicable, NotTested
 from mqttws.conformance.watch import Watch
 from mqttws.conformance.wire.opening import Head, answer, read_head
@@ -115,7 +115,7 @@ class Leading:
         """
         lane = await self.lane()
         with _told():
-            found = await lane.driver.expect(*kinds, within=self.patience if within is None else within)
+            found = await lane.driver.expect(*kinds, within=SLOW * self.patience if within is None else within)
         if isinstance(found, Disconnected):
             self._counts["disconnected"] += 1
         return found

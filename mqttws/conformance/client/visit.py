@@ -25,9 +25,11 @@ from mqttws.conformance.wire.opening import Head
 from mqttws.conformance.wire.peer import Ended, Missing, Peer
 from mqttws.vocabulary import QOS
 
-__all__ = ["Visit"]
+__all__ = ["SLOW", "Visit"]
 
 _P = TypeVar("_P", bound=Packet)
+#: How much longer than usual a step of a good conversation may take.
+SLOW: Final = 4
 #: What a Client may send whenever it likes.
 _AT_WILL: Final = (Publish, Subscribe, Unsubscribe, PingReq)
 
@@ -58,6 +60,10 @@ class Visit(Peer):
     ) -> _P:
         """As :meth:`Peer.expect`; a Client may do many things of its own."""
         return await super().expect(kind, aside=aside, where=where, within=within)
+
+    async def receive(self, wanted: str = "a packet", *, within: float | None = None) -> Packet:
+        """As :meth:`Peer.receive`; a Client has longer before it is accused of owing something."""
+        return await super().receive(wanted, within=SLOW * self.patience if within is None else within)
 
     async def anything(self, wanted: str) -> Packet | RawPacket:
         """The next packet, be it good or broken. Raises as :meth:`receive` does for none."""
