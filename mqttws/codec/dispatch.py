@@ -266,7 +266,7 @@ def decode(
         length = data[1]
         body = 2
         if length >= 0x80:
-            if size > 2 and 0 < data[2] < 0x80:  # up to 16 KiB; 256 bytes take 1.4 µs so, else 2.4
+            if size >= 3 and 0 < data[2] < 0x80:  # up to 16 KiB; 256 bytes take 1.4 µs so, else 2.4
                 length, body = length & 0x7F | data[2] << 7, 3
             else:
                 length, body = _read_longer_header(data)

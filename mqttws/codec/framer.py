@@ -232,7 +232,8 @@ class Framer:
     def _fail(self, error: RemoteProtocolError, start: int) -> RemoteProtocolError:
         """Keep the fault of the packet that began at ``start``, and nothing else."""
         self._fault = settle(error, self._version, start)
-        self._buffer, self._position, self._later, self._wanted = b"", 0, 0, 0
+        self._buffer, self._position, self._later = b"", 0, 0
+        self._wanted = 0  # so that it is raised again
         self._chunks.clear()
         return self._fault
 

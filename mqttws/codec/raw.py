@@ -49,7 +49,8 @@ class RawPacket:
         if not data:
             raise MalformedPacket("a packet has a first byte at least", offset=0, field="packet_type")
         data = bytes(data)
-        stop = next((index + 1 for index, byte in enumerate(data[:5]) if index and byte < 0x80), 5)
+        ends = (index + 1 for index, byte in enumerate(data[:5]) if index and byte < 0x80)
+        stop = next(ends, 5)
         length, body = data[1:stop], data[stop:]
         return cls(data[0], body, None if length == varint(len(body)) else length)
 

@@ -71,16 +71,17 @@ EQUIVALENTS: Final[tuple[Equivalent, ...]] = (
         Equivalent(
             "mqttws/codec/dispatch.py",
             "decode",
-            "if size > 2 and 0 < data[2] < 0x80: # up to 16 KiB; 256 bytes take 1.4 µs so, else 2.4",
+            "if size >= 3 and 0 < data[2] < 0x80: # up to 16 KiB; 256 bytes take 1.4 µs so, else 2.4",
             operator,
             change,
             "a shortcut; the way behind it comes to the same result",
         )
         for operator, change in (
-            ("number", "2 → (3)"),
+            ("number", "3 → (4)"),
+            ("boundary", "size >= 3 → (size > 3)"),
             ("number", "0 → (1)"),
             ("number", "0x80 → (127)"),
-            ("condition", "size > 2 and 0 < data[2] < 0x80 → False"),
+            ("condition", "size >= 3 and 0 < data[2] < 0x80 → False"),
         )
     ),
     Equivalent(
@@ -278,7 +279,7 @@ EQUIVALENTS: Final[tuple[Equivalent, ...]] = (
     Equivalent(
         "mqttws/codec/framer.py",
         "Framer._fail",
-        'self._buffer, self._position, self._later, self._wanted = b"", 0, 0, 0',
+        "self._wanted = 0 # so that it is raised again",
         "number",
         "0 → (-1)",
         "no fewer bytes than none are ever held, and none are enough to raise the fault again",
@@ -302,13 +303,16 @@ EQUIVALENTS: Final[tuple[Equivalent, ...]] = (
         "\"latin-1\" → 'latin-1~'",
         "Python reads the name of an encoding without its punctuation",
     ),
-    Equivalent(
-        "mqttws/codec/raw.py",
-        "RawPacket.parse",
-        "stop = next((index + 1 for index, byte in enumerate(data[:5]) if index and byte < 0x80), 5)",
-        "number",
-        "5 → (4)",
-        "what is found at the last of the five is also the default",
+    *(
+        Equivalent(
+            "mqttws/codec/raw.py",
+            "RawPacket.parse",
+            "ends = (index + 1 for index, byte in enumerate(data[:5]) if index and byte < 0x80)",
+            operator,
+            change,
+            "what is found at the last of the five is also the default",
+        )
+        for operator, change in (("number", "5 → (4)"), ("slice", "data[:5] → data[:5 - 1]"))
     ),
     Equivalent(
         "mqttws/session/flows.py",
