@@ -191,15 +191,30 @@ def test_behind_a_packet_a_first_byte_is_refused_before_the_second_comes(checks:
 
 @pytest.mark.parametrize("checks", Checks)
 @pytest.mark.parametrize("wire", ["c0 80 00", "c0 80 80 00", "c0 80 80 80 00"])
-def test_a_length_is_known_as_soon_as_its_last_byte_has_come(wire: str, checks: Checks) -> None:
+@pytest.mark.parametrize("before", [b"", encode(PingReq())])
+def test_a_length_is_known_as_soon_as_its_last_byte_has_come(before: bytes, wire: str, checks: Checks) -> None:
     framer = Framer(4)
-    found: list[Packet | RawPacket] = []
-    for byte in bytes.fromhex(wire):
-        assert found == []
+    data = bytes.fromhex(wire)
+    framer.receive_data(before + data[:2])
+    found: list[Packet | RawPacket] = list(framer.packets(checks))
+    for byte in data[2:]:
+        assert len(found) == bool(before)
         framer.receive_data(bytes((byte,)))
         found += framer.packets(checks)
-    assert len(found) == 1
+    assert len(found) == 1 + bool(before)
     assert framer.pending == 0
+
+
+@pytest.mark.parametrize("checks", [Checks.STRICT, Checks.LENIENT])
+def test_without_a_connect_and_without_a_version_it_is_5_0(checks: Checks) -> None:
+    framer = Framer()
+    framer.expect_connect = False
+    framer.receive_data(encode(PubAck(1, ReasonCode.NOT_AUTHORIZED)))
+    assert list(framer.packets(checks)) == [PubAck(1, ReasonCode.NOT_AUTHORIZED)]
+    framer.receive_data(b"\x60")
+    with pytest.raises(MalformedPacket) as caught:
+        list(framer.packets())
+    assert caught.value.statement == "MQTT-3.6.1-1"
 
 
 def test_the_owner_may_ask_for_a_connect_while_packets_are_taken() -> None:
@@ -321,7 +336,7 @@ def test_the_end_inside_a_packet_is_a_fault_and_elsewhere_none() -> None:
     framer.receive_data(encode(PingReq()) + b"\x30")
     with pytest.raises(MalformedPacket, match="1 bytes of which are here") as caught:
         framer.receive_eof()
-    assert caught.value.reason_code is ReasonCode.MALFORMED_PACKET
+    assert (caught.value.reason_code, caught.value.offset) == (ReasonCode.MALFORMED_PACKET, 1)
     assert list(framer.packets()) == [PingReq()]
     framer.receive_data(b"\x04\0\1a")
     with pytest.raises(MalformedPacket, match="5 bytes of which are here"):

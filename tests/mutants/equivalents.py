@@ -219,13 +219,19 @@ EQUIVALENTS: Final[tuple[Equivalent, ...]] = (
             ("_assemble", "elif length < 0x4000:", "number", "0x4000 → (16383)"),
         )
     ),
-    Equivalent(
-        "mqttws/codec/framer.py",
-        "Framer._next",
-        "if held < self._wanted:",
-        "boundary",
-        "held < self._wanted → (held <= self._wanted)",
-        "joins the pieces once more than needed, which gives the same bytes",
+    *(
+        Equivalent(
+            "mqttws/codec/framer.py",
+            "Framer._next",
+            "if held < self._wanted:",
+            operator,
+            change,
+            "joins the pieces once more than needed, which gives the same bytes",
+        )
+        for operator, change in (
+            ("boundary", "held < self._wanted → (held <= self._wanted)"),
+            ("condition", "held < self._wanted → True"),
+        )
     ),
     *(
         Equivalent(
