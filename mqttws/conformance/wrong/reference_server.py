@@ -156,10 +156,10 @@ class Visit:
         """Answer a CONNECT."""
         reason_code = self.judge(packet)
         if reason_code:
-            self.link.send(ConnAck(False, reason_code), trio.current_time())
+            self.send(ConnAck(False, reason_code))
         elif "authentication_method" in packet.properties and self.server.offer.accounts:
             challenge = self.scram.challenge(packet.properties.get("authentication_data", b""))
-            self.link.send(Auth(ReasonCode.CONTINUE_AUTHENTICATION, proof(challenge)), trio.current_time())
+            self.send(Auth(ReasonCode.CONTINUE_AUTHENTICATION, proof(challenge)))
         else:
             self.welcome(packet)
 
