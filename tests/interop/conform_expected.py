@@ -57,8 +57,6 @@ MOSQUITTO = Expected(
         "too large": "5.0/delivery_stopped_by_a_large_message",
         # Behind the first PUBACK a whole window more is sent: five are open, three were allowed [5.0 MQTT-3.3.4-9].
         "window": "5.0/receive_maximum_exceeded",
-        # What is beyond its own window gets PUBREC 0x97, and the connection goes on; 0x93 has to end it [5.0 4.9].
-        "own window": "5.0/exceeded_receive_maximum",
         # A QoS 2 message that was sent and has expired since is dropped at the reconnect [5.0 MQTT-4.3.3-7].
         "expiry": "5.0/expired_after_sending",
         # Authentication Data without a method, a Subscription Identifier from a client, No Local on a shared

@@ -1,0 +1,1 @@
+"""Checks of Servers, on Servers of which we know what they do."""
