@@ -60,9 +60,10 @@ async def _ordered(probe: ServerProbe, qos: int) -> None:
         sent.append(b"999")
     try:
         await _in_order(probe, peer, topic, sent, lossless=qos > 0)
-    except Missing:
+    except Missing as missing:
         if qos:
-            raise
+            came = len({publish.payload for publish in publishes(peer.arrived, topic)})
+            raise Failed(f"{len(sent)} messages were sent, {came} came, and then {missing}") from None
         raise Inconclusive("the last message has not come, which QoS 0 does not promise") from None
 
 
