@@ -7,8 +7,6 @@ check makes that check inconclusive.
 
 from __future__ import annotations
 
-import socket
-import struct
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -351,18 +349,6 @@ class Peer:
 
     async def drop(self) -> None:
         """End the connection without a word: the end of the stream, nothing before it."""
-        await trio.aclose_forcefully(self._stream)
-
-    async def reset(self) -> None:
-        """End it by a reset, where there is a socket below."""
-        stream = self._stream
-        while not isinstance(stream, trio.SocketStream):
-            below = getattr(stream, "transport_stream", None) or getattr(stream, "stream", None)
-            if below is None:
-                break
-            stream = below
-        else:
-            stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         await trio.aclose_forcefully(self._stream)
 
 
