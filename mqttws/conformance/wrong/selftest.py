@@ -124,25 +124,30 @@ def all_checks(kind: Kind) -> list[Check]:
     return found + [check for check in passive_checks(kind) if check.id not in known]
 
 
-def try_reference(kind: Kind, name: str) -> list[Result]:
-    """All checks on a correct subject."""
+def try_reference(kind: Kind, name: str, *, every: int = 1) -> list[Result]:
+    """All checks on a correct subject, or each so-manieth."""
+    chosen = all_checks(kind)[::every]
     if kind is Kind.SERVER:
-        return try_server(all_checks(kind), name)
+        return try_server(chosen, name)
     if kind is Kind.CLIENT:
-        return try_client(all_checks(kind))
-    return try_codec(all_checks(kind))
+        return try_client(chosen)
+    return try_codec(chosen)
 
 
-def try_wrong(wrong: Wrong, *, thorough: bool = False) -> Trial:
-    """Put a wrong subject before the checks that are about it, or before all."""
+def try_wrong(wrong: Wrong, *, thorough: bool = False, quick: bool = False) -> Trial:
+    """Put a wrong subject before the checks that are about it, or before all, or one by one until it is caught."""
     began = time.monotonic()
     known = {check.id: check for check in all_checks(wrong.kind)}
     versions = wrong.statements.keys()
     chosen = [one for one in known.values() if wrong.concerns(one) or (thorough and one.version in versions)]
     accidents = Accidents()
-    results = _put(wrong, chosen, accidents) if chosen else []
     wrong_ones = (Verdict.FAILED, Verdict.NOT_STRICT) if wrong.unwise else (Verdict.FAILED,)
-    failed = [known[one.check] for one in results if one.verdict in wrong_ones]
+    failed: list[Check] = []
+    for some in [[one] for one in chosen] if quick else [chosen]:
+        results = _put(wrong, some, accidents) if some else []
+        failed += [known[one.check] for one in results if one.verdict in wrong_ones]
+        if quick and failed:
+            break
     mine = [check for check in failed if wrong.concerns(check)]
     return Trial(
         wrong.name,
@@ -176,15 +181,16 @@ def run_selftest(
 ) -> Selftest:
     """Try the correct subjects, unless ``only`` some of the wrong ones are asked for, and the wrong ones.
 
-    ``only`` are patterns of their names or statements, ``every`` takes each so-manieth of them. ``thorough`` puts each
-    before all checks, to see that no others fail. More than one of the ``jobs`` are processes of their own.
+    ``only`` are patterns of their names or statements; ``every`` takes each so-manieth of them, and of the checks of a
+    correct one. ``thorough`` puts each before all checks, to see that no others fail. More than one of the ``jobs`` are
+    processes of their own.
     """
     began = time.monotonic()
     found = Selftest()
     references = [(kind, name) for kind in kinds if not only for name in _REFERENCES.get(kind, ())]
     chosen = [one for kind in kinds for one in catalogue(kind) if _is_meant(one, only)][::every]
     total = len(references) + len(chosen)
-    for done, (task, made) in enumerate(_carried_out(references, chosen, thorough, jobs), 1):
+    for done, (task, made) in enumerate(_carried_out(references, chosen, every, thorough, jobs), 1):
         if isinstance(made, Trial):
             found.trials.append(made)
         else:
@@ -206,18 +212,20 @@ _Task: TypeAlias = tuple[Kind, str]
 
 
 def _carried_out(
-    references: Sequence[_Task], chosen: Sequence[Wrong], thorough: bool, jobs: int
+    references: Sequence[_Task], chosen: Sequence[Wrong], every: int, thorough: bool, jobs: int
 ) -> Iterator[tuple[_Task, Trial | list[Result]]]:
     wrong = [(one.kind, one.name) for one in chosen]
     if jobs == 1:
         for task in references:
-            yield task, try_reference(*task)
+            yield task, try_reference(*task, every=every)
         for task in wrong:
             yield task, _try_named(*task, thorough=thorough)
         return
     # Not by forking: the parent may have threads.
     with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
-        waiting: dict[Future[Any], _Task] = {pool.submit(try_reference, *task): task for task in references}
+        waiting: dict[Future[Any], _Task] = {
+            pool.submit(try_reference, *task, every=every): task for task in references
+        }
         waiting |= {pool.submit(_try_named, *task, thorough=thorough): task for task in wrong}
         for future in as_completed(waiting):
             yield waiting[future], future.result()
