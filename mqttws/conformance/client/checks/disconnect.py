@@ -69,7 +69,7 @@ async def ignores_a_disconnect_with_flags(probe: ClientProbe) -> None:
     """A DISCONNECT whose reserved flags are set ends the connection like any other malformed packet."""
     visit = await probe.talk()
     await visit.send(b"\xe2\x00")
-    await probe.ends(visit, "behind DISCONNECT with reserved flags")
+    await probe.ends(visit, "behind DISCONNECT with reserved flags", must=True)
 
 
 @client_check(v311="MQTT-4.8.0-1")
