@@ -16,6 +16,7 @@ from mqttws.client import state as states
 from mqttws.codec import Will
 from mqttws.codec.properties import AuthProperties, PublishProperties, SubscribeProperties
 from mqttws.conformance.client.convention import (
+    Authenticated,
     Connected,
     Disconnected,
     Error,
@@ -97,6 +98,7 @@ class _Subject:
         self._leave = trio.Event()
         self._by_exception = False
         self._ends: list[Disconnected] = []
+        self._is_connected = False
         self._filters: dict[str, trio.CancelScope] = {}
 
     async def do(self, task: Task) -> None:
@@ -110,8 +112,7 @@ class _Subject:
         elif self._client is None:
             say(Error("not connected", task.name))
         else:
-            work = {"subscribe": self._subscribe, "unsubscribe": self._unsubscribe, "publish": self._publish}[task.name]
-            self._tasks.start_soon(self._told, work, task)
+            self._tasks.start_soon(self._told, getattr(self, f"_{task.name}"), task)
 
     async def _told(self, work: Callable[[Task], Awaitable[None]], task: Task) -> None:
         try:
@@ -124,6 +125,7 @@ class _Subject:
             self._leave = trio.Event()
             self._by_exception = False
             self._ends.clear()
+            self._is_connected = False
             try:
                 async with trio.open_nursery() as self._tasks:
                     await self._visit(task)
@@ -146,7 +148,7 @@ class _Subject:
             say(Connected(False, refused.reason_code))
             self._ends.append(Disconnected(str(refused)))
         except (MqttError, ValueError) as error:
-            say(Error(_words(error), task.name))
+            say(Error(_words(error), "" if self._is_connected else task.name))
         finally:
             self._client = None
 
@@ -187,6 +189,7 @@ class _Subject:
     def _on_event(self, event: states.ClientEvent) -> None:
         match event:
             case states.Connected(session_present=present):
+                self._is_connected = True
                 say(Connected(present))
             case states.Disconnected(error=error) | states.Ended(error=error):
                 code = error.reason_code if isinstance(error, ServerDisconnected) else None
@@ -240,6 +243,11 @@ class _Subject:
             say(Unsupported("unsubscribe", "its subscriptions are blocks, and this one is not open"))
         else:
             scope.cancel()
+
+    async def _reauthenticate(self, _task: Task) -> None:
+        assert self._client is not None
+        await self._client.reauthenticate()
+        say(Authenticated())
 
     async def _publish(self, task: Task) -> None:
         assert self._client is not None

@@ -24,7 +24,6 @@ REASONS: Final[Mapping[ProtocolVersion, Mapping[str, str]]] = {
     },
     ProtocolVersion.V5: {
         "MQTT-4.2.0-1": _NO_STREAM,
-        "MQTT-4.12.1-1": "the convention for Clients under test has no task that makes one authenticate again",
     },
 }
 

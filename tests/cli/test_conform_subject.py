@@ -45,7 +45,9 @@ async def test_it_tells_of_refusals_and_ends_and_keeps_its_session(
 @trio_test
 async def test_it_authenticates_and_leaves_with_two_codes_only(monkeypatch: pytest.MonkeyPatch) -> None:
     async with hosting() as host, subject_of(host, monkeypatch) as subject:
-        await scripts.authenticates(host, subject)
+        peer = await scripts.authenticates(host, subject)
+        await scripts.authenticates_again(peer, subject)
+        await scripts.farewell(peer, subject)
         await scripts.leaves_with(host, subject, 0x04)
         await scripts.cannot(subject, "disconnect", reason_code=0x81)
 

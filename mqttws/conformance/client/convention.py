@@ -46,8 +46,8 @@ from dataclasses import MISSING, dataclass, field, fields
 from typing import IO, Any, ClassVar, Final, TypeAlias
 
 __all__ = [
-    "SETTINGS", "TASKS", "Connected", "Disconnected", "Error", "Event", "Message", "Published", "Subscribed", "Task",
-    "Unsubscribed", "Unsupported", "read_event", "say", "tasks",
+    "SETTINGS", "TASKS", "Authenticated", "Connected", "Disconnected", "Error", "Event", "Message", "Published",
+    "Subscribed", "Task", "Unsubscribed", "Unsupported", "read_event", "say", "tasks",
 ]  # fmt: skip
 
 Value: TypeAlias = str | bytes | int | bool
@@ -58,6 +58,7 @@ TASKS: Final[Mapping[str, Mapping[str, type]]] = {
     "subscribe": {"topic_filter": str, "qos": int},
     "unsubscribe": {"topic_filter": str},
     "publish": {"topic": str, "payload": bytes, "qos": int},
+    "reauthenticate": {},
     "disconnect": {},
     "exit": {},
 }
@@ -80,7 +81,7 @@ SETTINGS: Final[Mapping[str, Mapping[str, type]]] = {
         "maximum_packet_size": int,
         "topic_alias_maximum": int,
         "auth_method": str,
-        "auth_data": bytes,  # sent in CONNECT, and again in answer to each AUTH that asks for more
+        "auth_data": bytes,  # sent in CONNECT, in answer to each AUTH that asks for more, and to authenticate again
         "reconnect": bool,
     },
     "subscribe": {
@@ -234,6 +235,14 @@ class Message(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Authenticated(Event):
+    """The Server is content with an authentication on the open connection."""
+
+    name = "authenticated"
+    answers = "reauthenticate"
+
+
+@dataclass(frozen=True, slots=True)
 class Disconnected(Event):
     """The Network Connection has ended. ``reason`` is for people, ``reason_code`` that of a Server's DISCONNECT."""
 
@@ -263,8 +272,10 @@ class Unsupported(Event):
 
 _EVENTS: Final[Mapping[str, type[Event]]] = {
     kind.name: kind
-    for kind in (Connected, Subscribed, Unsubscribed, Published, Message, Disconnected, Error, Unsupported)
-}
+    for kind in (
+        Connected, Subscribed, Unsubscribed, Published, Message, Authenticated, Disconnected, Error, Unsupported,
+    )
+}  # fmt: skip
 
 
 def read_event(line: bytes) -> Event | None:

@@ -1,4 +1,4 @@
-"""Wrong Clients: what they send again although it is done, and what they say or hold back too much."""
+"""Wrong Clients: what they send again although it is done, what they hold back or explain, authenticating again."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from mqttws.codec import ConnAck, Connect, Disconnect, PubAck, PubComp, Publish, PubRec, PubRel
+from mqttws.codec import Auth, ConnAck, Connect, Disconnect, PubAck, PubComp, Publish, PubRec, PubRel
 from mqttws.conformance.wrong.entry import Wrong, wrong_client
 from mqttws.conformance.wrong.proxy import Item, Tamper
-from mqttws.conformance.wrong.wire_faults import adding
+from mqttws.conformance.wrong.wire_faults import adding, dropping, each
 
 __all__ = ["entries"]
 
@@ -39,6 +39,24 @@ def entries() -> Iterator[Wrong]:
         "adds_too_much_to_disconnect", "It puts a long User Property into DISCONNECT.",
         v5="MQTT-3.14.2-4", also=("*",), from_subject=adding(Disconnect, user_property=[("long", "word " * 200)]),
     )  # fmt: skip
+    yield wrong_client(
+        "reauthenticates_by_another_method", "It authenticates again by another method than that of its CONNECT.",
+        v5="MQTT-4.12.1-1", also=("*",), shows=False, from_subject=each(Auth, _by_another_method),
+    )  # fmt: skip
+    yield wrong_client(
+        "ignores_a_failed_reauthentication", "It passes over an AUTH with another method while it authenticates again.",
+        v5="MQTT-4.12.1-2", also=("*",), shows=False, from_tester=dropping(Auth, _has_another_method),
+    )  # fmt: skip
+
+
+def _by_another_method(said: Auth) -> Auth:
+    if said.reason_code != 0x19:
+        return said
+    return replace(said, properties={**said.properties, "authentication_method": "another"})
+
+
+def _has_another_method(said: Auth) -> bool:
+    return "other" in said.properties.get("authentication_method", "")
 
 
 def _kept(tamper: Tamper, packet: Item) -> dict[Any, Any]:

@@ -14,6 +14,7 @@ import trio
 
 from mqttws.codec import Auth, ConnAck, Connect, Publish, SubAck, Subscribe, Subscription, UnsubAck, Unsubscribe, Will
 from mqttws.conformance.client.convention import (
+    Authenticated,
     Connected,
     Disconnected,
     Error,
@@ -200,15 +201,17 @@ class _Visit:
             case Delivered():
                 self._say(Published(event.reason_code))
             case Auth(reason_code=ReasonCode.CONTINUE_AUTHENTICATION):
-                self._prove()
+                self._prove(event.reason_code)
+            case Auth():
+                self._say(Authenticated())
             case Closed():
                 self._end(event)
 
-    def _prove(self) -> None:
-        """Answer an AUTH that asks for more by the same as before."""
+    def _prove(self, code: int) -> None:
+        """Say the same as before: in answer to an AUTH that asks for more, or to authenticate again."""
         said = self._packet.properties
         properties: Any = {name: said[name] for name in _AUTH if name in said}
-        self._link.send(Auth(ReasonCode.CONTINUE_AUTHENTICATION, properties), trio.current_time())
+        self._link.send(Auth(code, properties), trio.current_time())
 
     def _end(self, event: Closed) -> None:
         error = event.error
@@ -231,6 +234,8 @@ class _Visit:
                 self._link.send(Unsubscribe(0, [task["topic_filter"]]), now)
             case "publish":
                 self._publish(task)
+            case "reauthenticate":
+                self._prove(ReasonCode.RE_AUTHENTICATE)
             case _:
                 self._disconnect(task)
         self._pump.flush()

@@ -22,7 +22,9 @@ from mqttws.codec import (
     UnsubAck,
     Unsubscribe,
 )
+from mqttws.codec.properties import AuthProperties
 from mqttws.conformance.client.convention import (
+    Authenticated,
     Connected,
     Disconnected,
     Error,
@@ -214,7 +216,7 @@ async def leaves_with(host: Host, subject: Led, code: int) -> None:
     await subject.expect(Disconnected)
 
 
-async def authenticates(host: Host, subject: Led) -> None:
+async def authenticates(host: Host, subject: Led) -> Peer:
     """AUTH is answered with the same data again."""
     await subject.do("connect", version=5, client_id="subject", auth_method="twice", auth_data=b"\x01\x02")
     peer = await host.accept()
@@ -225,7 +227,16 @@ async def authenticates(host: Host, subject: Led) -> None:
     assert answer == Auth(0x18, {"authentication_method": "twice", "authentication_data": b"\x01\x02"})
     await peer.send(ConnAck(False, 0, {"authentication_method": "twice"}))
     assert (await subject.expect(Connected)).reason_code == 0
-    await farewell(peer, subject)
+    return peer
+
+
+async def authenticates_again(peer: Peer, subject: Led) -> None:
+    """And so is the task to authenticate again done."""
+    await subject.do("reauthenticate")
+    said: AuthProperties = {"authentication_method": "twice", "authentication_data": b"\x01\x02"}
+    assert await peer.expect(Auth) == Auth(0x19, said)
+    await peer.send(Auth(0, {"authentication_method": "twice"}))
+    assert await subject.expect(Authenticated) == Authenticated()
 
 
 async def nothing_without_a_connection(subject: Led) -> None:

@@ -14,6 +14,7 @@ from mqttws.conformance.client import convention
 from mqttws.conformance.client.convention import (
     SETTINGS,
     TASKS,
+    Authenticated,
     Connected,
     Disconnected,
     Error,
@@ -106,6 +107,7 @@ EVENTS = [
     Unsubscribed(),
     Published(0x10),
     Message("a/ü", b"\0\xff", 1, True),
+    Authenticated(),
     Disconnected("by the Server", 0x8B),
     Error("no route", "connect"),
     Unsupported("publish", "no QoS 2"),

@@ -48,7 +48,7 @@ def properties_of(task: Task) -> Properties | None:
 
 def refusal(task: Task) -> str:
     """Why paho-mqtt cannot do this, "" if it can."""
-    if task.get("auth_method") is not None:
+    if task.get("auth_method") is not None or task.name == "reauthenticate":
         return "it does not know AUTH"
     if task.get("topic_alias_maximum"):
         return "it leaves Topic Aliases of the Server to the application"

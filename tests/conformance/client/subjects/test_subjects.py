@@ -13,56 +13,30 @@ from mqttws.conformance.client.convention import Connected, Disconnected, Messag
 from mqttws.conformance.client.subjects import SUBJECTS, SubjectMissing, command_of, release_of
 from tests.conformance.client import scripts
 from tests.conformance.client.leading import as_program, hosting
-from tests.conformance.client.scripts import both_versions
 from tests.interop.servers import mosquitto
 
 each_subject = pytest.mark.parametrize("name", SUBJECTS)
 
 
 @each_subject
-@both_versions
 @trio_test
-async def test_a_subject_goes_the_whole_way(name: str, version: int) -> None:
+async def test_a_subject_does_its_tasks_and_tells_what_happens(name: str) -> None:
     async with hosting() as host, as_program(name, host.url) as subject:
-        await scripts.whole_way(host, subject, version)
-
-
-@each_subject
-@both_versions
-@trio_test
-async def test_a_subject_tells_of_a_refusal_and_of_an_end_by_the_server(name: str, version: int) -> None:
-    async with hosting() as host, as_program(name, host.url) as subject:
-        await scripts.refused(host, subject, version)
-        await scripts.ended_by_the_server(host, subject, version)
-
-
-@each_subject
-@both_versions
-@trio_test
-async def test_a_subject_keeps_what_its_library_holds_of_the_session(name: str, version: int) -> None:
-    async with hosting() as host, as_program(name, host.url) as subject:
-        await scripts.session_goes_on(host, subject, version)
-
-
-@each_subject
-@both_versions
-@trio_test
-async def test_a_subject_comes_back_only_if_it_is_told_to(name: str, version: int) -> None:
-    async with hosting() as host, as_program(name, host.url) as subject:
-        if name == "aiomqtt":
-            await scripts.cannot(subject, "connect", version=version, reconnect=True)
-        else:
-            await scripts.comes_back(host, subject, version)
-
-
-@each_subject
-@trio_test
-async def test_a_subject_authenticates_or_says_that_it_cannot(name: str) -> None:
-    async with hosting() as host, as_program(name, host.url) as subject:
+        for version in (4, 5):
+            await scripts.whole_way(host, subject, version)
+            await scripts.refused(host, subject, version)
+            await scripts.ended_by_the_server(host, subject, version)
+            await scripts.session_goes_on(host, subject, version)
+            if name == "aiomqtt":
+                await scripts.cannot(subject, "connect", version=version, reconnect=True)
+            else:
+                await scripts.comes_back(host, subject, version)
         if name in ("MQTT.js", "mqttws"):
-            await scripts.authenticates(host, subject)
+            peer = await scripts.authenticates(host, subject)
+            await scripts.farewell(peer, subject)
         else:
             await scripts.cannot(subject, "connect", version=5, auth_method="x")
+            await scripts.cannot(subject, "reauthenticate")
 
 
 @each_subject
@@ -74,21 +48,21 @@ async def test_a_subject_says_what_went_wrong(name: str) -> None:
 
 
 @each_subject
-@both_versions
 @trio_test
-async def test_a_subject_and_a_server_of_others(name: str, version: int, tmp_path: Path) -> None:
+async def test_a_subject_and_a_server_of_others(name: str, tmp_path: Path) -> None:
     with trio.fail_after(60):
         async with mosquitto(tmp_path) as server, as_program(name, server.url) as subject:
-            await subject.do("connect", version=version, client_id="subject", keep_alive=10)
-            assert (await subject.expect(Connected)).reason_code == 0
-            await subject.do("subscribe", topic_filter="a/+", qos=2)
-            assert await subject.expect(Subscribed) == Subscribed((2,))
-            for qos in (0, 1, 2):
-                await subject.do("publish", topic="a/b", payload=b"x\xff", qos=qos)
-                await subject.expect(Published)
-                assert await subject.expect(Message) == Message("a/b", b"x\xff", qos)
-            await subject.do("disconnect")
-            await subject.expect(Disconnected)
+            for version in (4, 5):
+                await subject.do("connect", version=version, client_id=f"subject{version}", keep_alive=10)
+                assert (await subject.expect(Connected)).reason_code == 0
+                await subject.do("subscribe", topic_filter="a/+", qos=2)
+                assert await subject.expect(Subscribed) == Subscribed((2,))
+                for qos in (0, 1, 2):
+                    await subject.do("publish", topic="a/b", payload=b"x\xff", qos=qos)
+                    await subject.expect(Published)
+                    assert await subject.expect(Message) == Message("a/b", b"x\xff", qos)
+                await subject.do("disconnect")
+                await subject.expect(Disconnected)
 
 
 def test_what_is_not_installed_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
