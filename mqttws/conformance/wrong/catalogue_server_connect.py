@@ -90,6 +90,10 @@ def _authentication() -> Iterator[Wrong]:
         v5="MQTT-4.12.0-4", offer="accounts", also=("*",), visit={"prove": _believe},
     )  # fmt: skip
     yield wrong_server(
+        "hides_method_in_connack", "Its CONNACK does not name the Authentication Method that has led to it.",
+        v5="MQTT-4.12.0-5", offer="accounts", wire={"from_subject": without(ConnAck, "authentication_method")},
+    )  # fmt: skip
+    yield wrong_server(
         "takes_any_later_proof", "A Client that authenticates again may answer whatever it likes.",
         v5="MQTT-4.12.1-2", offer="accounts", also=("*",), visit={"prove": _believe_later},
     )  # fmt: skip

@@ -193,7 +193,7 @@ class Visit:
         member.attach(self.pump)
         if packet.will is not None:
             member.will, member.will_delay = self.broker.will_of(packet.will, key)
-        self.link.send(ConnAck(present, 0, self.properties_for(packet, key) | (said or {})), trio.current_time())
+        self.send(ConnAck(present, 0, self.properties_for(packet, key) | (said or {})))
         member.flush()
 
     def send(self, packet: Packet) -> None:
