@@ -16,7 +16,13 @@ from tests.trace.wires import WALL, binary
 HOSTILE = "</template><script>alert(1)</script><img src=http://127.0.0.1:9/x onerror=alert(2)>&\x02bad\x03\x04\x1b[2J"
 
 
-def transcript(version: ProtocolVersion = ProtocolVersion.V5, topic: str = "a") -> tuple[str, ...]:
+#: A PUBLISH with both QoS bits.
+WRONG = RawPacket(0x36, b"\0\1a\0\1\0")
+
+
+def transcript(
+    version: ProtocolVersion = ProtocolVersion.V5, topic: str = "a", wrong: RawPacket = WRONG
+) -> tuple[str, ...]:
     """A short connection in which both ends speak, and one breaks a rule."""
     lines: list[str] = []
     recording = Recorder(lines.append).open(Role.CLIENT, 0.0, WALL, url="ws://127.0.0.1/mqtt")
@@ -25,7 +31,7 @@ def transcript(version: ProtocolVersion = ProtocolVersion.V5, topic: str = "a") 
     recording.received(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nX: <b>\r\n\r\n", 0.2)
     recording.sent(binary(Connect(version, client_id="me")), 0.3)
     recording.received(binary(encode(Publish(topic, b"<s>hi</s>"), version), masked=False), 0.4)
-    recording.received(binary(encode(RawPacket(0x36, b"\0\1a\0\1\0")), masked=False), 0.5)
+    recording.received(binary(encode(wrong), masked=False), 0.5)
     recording.event("close", 1.0)
     return tuple(lines)
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from mqttws.codec import RawPacket
 from mqttws.conformance.check import Kind
 from mqttws.conformance.report import Report, text_lines
 from mqttws.conformance.verdict import Verdict
-from tests.conformance.report.samples import HOSTILE, report, result
+from mqttws.vocabulary import ProtocolVersion
+from tests.conformance.report.samples import HOSTILE, report, result, transcript
 
 
 def test_counts_stand_chapter_by_chapter_and_version_by_version() -> None:
@@ -28,6 +30,7 @@ def test_a_failure_says_the_rule_and_what_was_seen_and_shows_the_packets() -> No
     assert "client → server  CONNECT" in text
     assert "server → client  PUBLISH topic='a'" in text
     assert "MALFORMED PACKET" in text
+    assert "\n  |               36 06 00 01 61 00 01 00\n" in text
     assert "→" not in "\n".join(text_lines(report(result(Verdict.FAILED)), transcripts=False))
 
 
@@ -36,6 +39,21 @@ def test_of_a_long_transcript_the_beginning_and_the_end_are_shown() -> None:
     text = "\n".join(text_lines(report(result(Verdict.FAILED, transcript=found.transcript * 20))))
     assert "lines left out" in text
     assert len(text.splitlines()) < 70
+
+
+def test_openings_and_ends_are_left_out_before_packets_are() -> None:
+    made = [line for version in (5, 4) for line in transcript(ProtocolVersion(version))]
+    text = "\n".join(text_lines(report(result(Verdict.FAILED, transcript=(*made, *made, *made)))))
+    assert "… 18 lines about openings and ends left out …" in text
+    assert "HTTP response" not in text
+    assert text.count("client → server  CONNECT") == 6
+
+
+def test_of_a_large_wrong_packet_the_first_bytes_are_shown() -> None:
+    wrong = transcript(wrong=RawPacket(0x36, b"\0\1a\0\1\0" + bytes(1_000)))
+    text = "\n".join(text_lines(report(result(Verdict.FAILED, transcript=wrong))))
+    assert "\n  |               36 ee 07 00 01 61 00 01 " in text
+    assert text.count(" …\n") == 1
 
 
 def test_a_subject_cannot_move_the_cursor() -> None:
