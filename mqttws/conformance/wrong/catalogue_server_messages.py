@@ -135,6 +135,10 @@ def _retaining() -> Iterator[Wrong]:
         "forgets_retained_at_next", "A message that is not retained deletes the one that is.",
         v5="MQTT-3.3.1-8", v311="MQTT-3.3.1-12", broker={"publish": _publish_and_forget},
     )  # fmt: skip
+    yield from _giving_retained()
+
+
+def _giving_retained() -> Iterator[Wrong]:
     yield wrong_server(
         "sends_retained_for_new_only", "It sends retained messages for new subscriptions only.",
         v5=("MQTT-3.3.1-9", "MQTT-3.8.4-4"), v311="MQTT-3.8.4-3", broker={"wants_retained": lambda *_, is_new: is_new},
