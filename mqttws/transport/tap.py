@@ -62,23 +62,24 @@ class _Tap(trio.abc.Stream):
     """Passes on, and tells. A recorder that raises is left alone from then on: it must not end the connection."""
 
     def __init__(self, stream: trio.abc.Stream, recording: Recording) -> None:
-        self._stream = stream
+        #: What lies below, named as trio names it.
+        self.transport_stream = stream
         self._recording: Recording | None = recording
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         self._tell(lambda recording, now: recording.sent(bytes(data), now))
         try:
-            await self._stream.send_all(data)
+            await self.transport_stream.send_all(data)
         except trio.BrokenResourceError:
             self._event("reset")
             raise
 
     async def wait_send_all_might_not_block(self) -> None:
-        await self._stream.wait_send_all_might_not_block()
+        await self.transport_stream.wait_send_all_might_not_block()
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
         try:
-            data = await self._stream.receive_some(max_bytes)
+            data = await self.transport_stream.receive_some(max_bytes)
         except trio.BrokenResourceError:
             self._event("reset")
             raise
@@ -90,7 +91,7 @@ class _Tap(trio.abc.Stream):
 
     async def aclose(self) -> None:
         self._event("close")
-        await self._stream.aclose()
+        await self.transport_stream.aclose()
 
     def _event(self, name: str) -> None:
         self._tell(lambda recording, now: recording.event(name, now))

@@ -7,6 +7,8 @@ check makes that check inconclusive.
 
 from __future__ import annotations
 
+import socket
+import struct
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -349,6 +351,15 @@ class Peer:
 
     async def drop(self) -> None:
         """End the connection without a word: the end of the stream, nothing before it."""
+        await trio.aclose_forcefully(self._stream)
+
+    async def reset(self) -> None:
+        """End it by a reset, where there is a socket below; else as :meth:`drop` does."""
+        stream: Any = self._stream
+        while hasattr(stream, "transport_stream"):
+            stream = stream.transport_stream
+        if isinstance(stream, trio.SocketStream):
+            stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         await trio.aclose_forcefully(self._stream)
 
 

@@ -27,6 +27,7 @@ from mqttws.conformance.watch import UNNUMBERED, Watch
 from mqttws.conformance.wire.frames import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, FrameReader, close, frame
 from mqttws.conformance.wire.peer import Ended, Ending, Missing, Peer
 from mqttws.trace import Recorder
+from mqttws.transport.tap import tap
 from mqttws.vocabulary import QOS, ProtocolVersion, Role
 
 V5 = ProtocolVersion.V5
@@ -148,6 +149,26 @@ def test_a_reset_is_one() -> None:
         await its.aclose()
 
     in_time(main)
+
+
+def test_a_connection_can_be_reset_through_whatever_lies_around_its_socket() -> None:
+    async def main() -> None:
+        (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
+        async with listener:
+            port = listener.socket.getsockname()[1]
+            recorder = Recorder(last=4096)
+            ours = tap(await trio.open_tcp_stream("127.0.0.1", port), recorder, Role.CLIENT)
+            peer = Peer(ours, Role.CLIENT, V5, patience=2.0, watch=Watch(), recorder=recorder)
+            with trio.fail_after(20):
+                async with await listener.accept() as its:
+                    await peer.reset()
+                    with pytest.raises(trio.BrokenResourceError):
+                        await its.receive_some()
+        peer, its_end, _ = a_peer()
+        await peer.reset()
+        assert await its_end.receive_some() == b""
+
+    trio.run(main)
 
 
 def test_a_fence_gives_what_came_before_it() -> None:
