@@ -12,7 +12,7 @@ from typing import Final
 
 import trio
 
-from mqttws.cli.conform_output import put_out
+from mqttws.cli.conform_output import check_files, put_out
 from mqttws.cli.conform_report import read_report
 from mqttws.cli.interrupt import interruptible
 from mqttws.cli.options import protocol_version, seconds, whole_number
@@ -64,11 +64,13 @@ def plan_of(args: Namespace, seed: int) -> Plan:
 def selected(args: Namespace, checks: Iterable[Check]) -> list[Check]:
     """The checks that were asked for. Raises :class:`UsageError` if that is none."""
     failed = None if args.failed is None else failed_in(read_report(args.failed).results)
-    found = [
-        check
-        for check in select(checks, args.only, failed=failed)
-        if not args.protocol_version or check.version in args.protocol_version
-    ]
+    if failed is not None and not failed:
+        raise UsageError(f"nothing in {args.failed} has failed or was left open, so there is nothing to run again")
+    of_kind = [check for check in checks if not args.protocol_version or check.version in args.protocol_version]
+    for pattern in args.only:
+        if not any(select(of_kind, [pattern])):
+            raise UsageError(f"no check fits --only {pattern!r}: see `mqttws conform list`")
+    found = list(select(of_kind, args.only, failed=failed))
     if not found:
         raise UsageError("no check is asked for: see `mqttws conform list`")
     return found
@@ -104,8 +106,10 @@ async def carry_out(
 ) -> int:
     """Run the checks of a subject and put their results out; ``about`` is said before, on standard error.
 
-    A signal ends the run early; what is known then is told all the same, and the run counts as failed.
+    A signal ends the run early, or its time does; what is known then is told all the same, and the run counts as
+    failed. Files that cannot be written are a :class:`UsageError` before anything is run.
     """
+    check_files(args)
     began = datetime.now(UTC).isoformat(timespec="seconds")
     progress = Progress()
     runner = Runner(checks, factory, plan_of(args, seed), progress)
@@ -118,7 +122,11 @@ async def carry_out(
     results = runner.results
     report = Report(args.name or name, args.release, kind, began, seed, tuple(results))
     code = await trio.to_thread.run_sync(put_out, [report], args)
-    return max(code, _told_of_faults(results), ExitCode.FAILED if interrupt.happened else ExitCode.WELL)
+    if runner.left:
+        why = "interrupted" if interrupt.happened else f"the run's {args.seconds:g} s were over (--seconds gives more)"
+        print(f"{why}: {runner.left} of {len(checks)} checks were not brought to an end", file=sys.stderr)
+    complete = ExitCode.FAILED if runner.left or interrupt.happened else ExitCode.WELL
+    return max(code, _told_of_faults(results), complete)
 
 
 def _told_of_faults(results: Iterable[Result]) -> int:

@@ -11,7 +11,7 @@ from mqttws.cli.outcome import ExitCode, UsageError
 from mqttws.cli.sections import add_colour_option, paint_for, print_line
 from mqttws.conformance.report import Report, html_page, junit_xml, text_lines
 
-__all__ = ["add_output_options", "put_out"]
+__all__ = ["add_output_options", "check_files", "put_out"]
 
 
 def add_output_options(parser: ArgumentParser, *, save: bool = True) -> None:
@@ -24,6 +24,17 @@ def add_output_options(parser: ArgumentParser, *, save: bool = True) -> None:
     group.add_argument("--html", metavar="FILE", help="write one HTML page that needs nothing else")
     group.add_argument("--junit", metavar="FILE", help="write JUnit XML")
     add_colour_option(group)
+
+
+def check_files(args: Namespace) -> None:
+    """Raise :class:`UsageError` for a file that cannot be written, before the minutes of a run are spent on it."""
+    for path in (args.save, args.html, args.junit):
+        if path:
+            target = Path(path).resolve()
+            if target.is_dir():
+                raise UsageError(f"cannot write {path}: it is a folder")
+            if not os.access(target.parent, os.W_OK):
+                raise UsageError(f"cannot write {path}: its folder is not there, or cannot be written to")
 
 
 def put_out(reports: Sequence[Report], args: Namespace) -> int:

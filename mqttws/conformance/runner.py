@@ -123,10 +123,25 @@ class Runner:
 
     @property
     def results(self) -> list[Result]:
-        """One for each check, in their order; what was not reached is not tested."""
-        known = self._doubtful | self._results
+        """One for each check, in their order; what was not reached is not tested.
+
+        A failure that may be one of time, and was to come again, is inconclusive if the run was over before.
+        """
+        return [self._results.get(check.id) or self._unsettled(check) for check in self.checks]
+
+    @property
+    def left(self) -> int:
+        """How many checks the run has not brought to an end."""
+        return sum(check.id not in self._results for check in self.checks)
+
+    def _unsettled(self, check: Check) -> Result:
         over = "the run was over before"
-        return [known.get(check.id) or _result(check, Verdict.NOT_TESTED, over) for check in self.checks]
+        first = self._doubtful.get(check.id)
+        if first is None:
+            return _result(check, Verdict.NOT_TESTED, over)
+        return replace(
+            first, verdict=Verdict.INCONCLUSIVE, reason=f"it failed ({first.reason}); {over} it was tried again"
+        )
 
     async def run(self) -> None:
         """First those that may go on side by side, then those that want to be alone, then the passive ones.

@@ -68,7 +68,7 @@ def test_who_loses_his_tongue_halfway_is_told(tmp_path: Path, capsys: pytest.Cap
 
 def test_a_check_that_does_not_exist_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["conform", "codec", *OWN, "--only", "MQTT-99"]) == 2
-    assert "no check is asked for" in capsys.readouterr().err
+    assert "no check fits --only 'MQTT-99'" in capsys.readouterr().err
 
 
 def test_a_function_of_bytes_alone_is_for_one_version(capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trio
 
 from mqttws.cli import conform_options, main
 from mqttws.conformance.report import Report
@@ -76,10 +77,12 @@ def test_what_failed_before_is_run_again(url: str, tmp_path: Path, capsys: pytes
     path = tmp_path / "report.json"
     assert conform(url, *PING, "--save", str(path), "--brief") == 0
     assert conform(url, "--failed", str(path)) == 2
-    assert "no check is asked for" in capsys.readouterr().err
+    assert f"nothing in {path} has failed or was left open" in capsys.readouterr().err
     members = json.loads(path.read_text("utf-8"))
     members["results"][0]["verdict"] = "failed"
     path.write_text(json.dumps(members), encoding="utf-8")
+    assert conform(url, "--failed", str(path), "--only", "second_connect") == 2
+    assert "no check is asked for" in capsys.readouterr().err
     assert conform(url, "--failed", str(path), "--json") == 0
     shown = json.loads(capsys.readouterr().out)
     assert [result["check"] for result in shown["results"]] == [members["results"][0]["check"]]
@@ -144,7 +147,8 @@ def test_a_second_url_is_somebody_else(url: str, monkeypatch: pytest.MonkeyPatch
         (["ws://127.0.0.1:1/mqtt", "--at-once", "0"], 3, "no good client gets in at ws://127.0.0.1:1/mqtt"),
         (["ws://name.invalid/mqtt"], 3, "cannot find the host"),
         (["ws://127.0.0.1:1/mqtt", "--second-url", "ftp://x"], 2, "URL"),
-        (["ws://127.0.0.1:1/mqtt", "--only", "nothing"], 2, "no check is asked for"),
+        (["ws://127.0.0.1:1/mqtt", "--only", "nothing"], 2, "no check fits --only 'nothing'"),
+        (["ws://127.0.0.1:1/mqtt", "--only", "5.0/3.8", "--only", "3.1.1/3.14", "-V", "5"], 2, "'3.1.1/3.14'"),
         (["ws://127.0.0.1:1/mqtt", "--failed", "nowhere.json"], 2, "cannot read nowhere.json"),
         (["ws://127.0.0.1:1/mqtt", "--without", "luck"], 2, "luck"),
         (["ws://127.0.0.1:1/mqtt", "--connect-property", "x"], 2, "NAME=VALUE"),
@@ -160,6 +164,29 @@ def test_wrong_usage_and_nobody_there(
 def test_no_side_by_side_is_wrong_usage(url: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert conform(url, *PING, "--at-once", "0") == 2
     assert "--at-once is at least 1" in capsys.readouterr().err
+
+
+def test_a_run_that_has_not_come_to_its_end_does_not_count_as_a_good_one(
+    url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def endless(_probe: ServerProbe) -> None:
+        await trio.sleep_forever()
+
+    use_checks(monkeypatch, [check_of(endless)])
+    assert conform(url, "--seconds", "0.1") == 1
+    output = capsys.readouterr()
+    assert "1 checks: 1 not tested" in output.out
+    assert "the run's 0.1 s were over (--seconds gives more): 1 of 1 checks" in output.err
+
+
+@pytest.mark.parametrize(("name", "why"), [("no/report.json", "its folder is not there"), (".", "it is a folder")])
+def test_a_file_that_cannot_be_written_is_told_before_the_run(
+    url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, why: str
+) -> None:
+    assert conform(url, *PING, "--save", str(tmp_path / name)) == 2
+    output = capsys.readouterr()
+    assert why in output.err
+    assert not output.out
 
 
 def test_progress_is_told_on_standard_error(
@@ -179,7 +206,8 @@ def test_a_signal_ends_the_run_and_what_is_known_is_told(url: str, tmp_path: Pat
         assert command.process.stderr is not None
         assert command.process.stderr.readline().startswith("MQTT 5.0: ")
         command.signal(signal.SIGINT)
-        code, output, _ = command.end()
+        code, output, errors = command.end()
     assert code == 1
+    assert "interrupted: 2 of 2 checks were not brought to an end" in errors
     assert "2 checks: 2 not tested" in output
     assert {result.reason for result in Report.loads(path.read_bytes()).results} == {"the run was over before"}
