@@ -73,6 +73,13 @@ def test_a_ready_subject_that_is_not_installed_is_said_so(
     assert "Node.js is not installed" in capsys.readouterr().err
 
 
+async def come(url: str) -> None:
+    """Connect, subscribe, and stay as long as one may."""
+    async with open_client(url, reconnect=None) as client, client.subscribe("here") as messages:
+        while True:
+            await messages.receive_many(1)
+
+
 @trio_test
 async def test_whoever_comes_is_checked_and_told_what_to_do() -> None:
     with Command("conform", "client", "--listen", "--only", "takes_a_text_frame", "-V", "5", "--brief") as command:
@@ -83,9 +90,7 @@ async def test_whoever_comes_is_checked_and_told_what_to_do() -> None:
         with trio.fail_after(60):
             for _ in range(2):  # one to know it by, one for the check
                 with pytest.raises(MqttError):
-                    async with open_client(url, reconnect=None) as client, client.subscribe("here") as messages:
-                        while True:
-                            await messages.receive_many(1)
+                    await come(url)
         code, output, errors = command.end()
     assert code == 0, errors
     assert "1 checks: 1 passed" in output
