@@ -253,7 +253,7 @@ def _limits() -> Iterator[Wrong]:
     yield wrong_server(
         "halves_keep_alive", "It does not wait for the Keep Alive that the Client has given.",
         v5=("MQTT-3.1.2-22", "MQTT-3.2.2-22"), v311="MQTT-3.1.2-24",
-        wire={"from_tester": editing(Connect, keep_alive=lambda seconds: (seconds + 1) // 2)},
+        wire={"from_tester": editing(Connect, keep_alive=lambda seconds: (seconds + 1) // 2)}, unwise=True,
     )  # fmt: skip
     yield wrong_server(
         "stretches_keep_alive", "It goes by a longer Keep Alive than the Client's.",

@@ -35,8 +35,8 @@ async def _silence(peer: Connected, began: float) -> None:
     waited = trio.current_time() - began
     if ending is None:
         raise Failed(f"the connection is still open after {waited:.1f} s of silence at a Keep Alive of {seconds} s")
-    if waited < seconds - 0.1:
-        raise Failed(f"the connection was ended after {waited:.1f} s of silence at a Keep Alive of {seconds} s")
+    if waited < seconds - 0.1:  # which no sentence forbids: a Server may end a connection for reasons of its own
+        raise NotStrict(f"the connection was ended after {waited:.1f} s of silence at a Keep Alive of {seconds} s")
     if trio.current_time() > due + peer.patience + _SLACK:
         raise NotStrict(f"the connection was ended after {waited:.1f} s of silence, {1.5 * seconds:g} s are asked for")
 
