@@ -216,7 +216,10 @@ async def subscribe_without_filter(probe: ServerProbe) -> None:
     )
 
 
-@server_check(v5=("MQTT-3.8.3-1", "MQTT-1.5.4-1", "MQTT-4.13.1-1"), v311=("MQTT-3.8.3-1", "MQTT-1.5.3-1"))
+@server_check(
+    v5=("MQTT-3.8.3-1", "MQTT-1.5.4-1", "MQTT-1.5.4-2", "MQTT-4.7.3-2", "MQTT-4.13.1-1"),
+    v311=("MQTT-3.8.3-1", "MQTT-1.5.3-1", "MQTT-1.5.3-2", "MQTT-4.7.3-2"),
+)
 async def filter_no_text(probe: ServerProbe) -> None:
     """A SUBSCRIBE with a filter that is no valid UTF-8, or has U+0000 in it, ends the connection."""
     await ends_behind_each(probe, shown(probe, "subscribe_filter_ill_formed", "subscribe_filter_nul"))

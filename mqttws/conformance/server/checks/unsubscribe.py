@@ -156,7 +156,10 @@ async def unsubscribe_without_filter(probe: ServerProbe) -> None:
     await ends_behind_each(probe, shown(probe, "unsubscribe_no_payload", "unsubscribe_filter_cut"))
 
 
-@server_check(v5=("MQTT-3.10.3-1", "MQTT-1.5.4-1", "MQTT-4.13.1-1"), v311=("MQTT-3.10.3-1", "MQTT-1.5.3-1"))
+@server_check(
+    v5=("MQTT-3.10.3-1", "MQTT-1.5.4-1", "MQTT-1.5.4-2", "MQTT-4.7.3-2", "MQTT-4.13.1-1"),
+    v311=("MQTT-3.10.3-1", "MQTT-1.5.3-1", "MQTT-1.5.3-2", "MQTT-4.7.3-2"),
+)
 async def unsubscribe_no_text(probe: ServerProbe) -> None:
     """An UNSUBSCRIBE with a filter that is no valid UTF-8, or has U+0000 in it, ends the connection."""
     await ends_behind_each(probe, shown(probe, "unsubscribe_filter_ill_formed", "unsubscribe_filter_nul"))
