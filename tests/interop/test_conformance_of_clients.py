@@ -99,6 +99,7 @@ MQTTJS: Final = {
     "3.1.1/publishes_to_nothing": "an empty Topic Name",
     "3.1.1/takes_a_bad_header": "packet types 0 and 15",
     "3.1.1/ignores_a_disconnect_of_the_server": "which 3.1.1 does not have",
+    "5.0/ignores_a_disconnect_with_flags": "the connection stays open, as it does behind a good one",
     "5.0/takes_auth_with_flags": "AUTH whose reserved flags are set is answered",
     **{
         f"{version}/{name}": why
