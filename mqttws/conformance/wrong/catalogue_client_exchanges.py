@@ -202,12 +202,13 @@ def _repeated_as_new(*, here: bool) -> Method:
         seen: set[int] = tamper.__dict__.setdefault("seen", set())
         if isinstance(packet, PubRel):
             seen.discard(packet.packet_id)
-            tamper.shared.pop(packet.packet_id, None)
+            tamper.shared.pop((tamper.version, packet.packet_id), None)
             return (replace(packet, packet_id=renamed.get(packet.packet_id, packet.packet_id)),)
         if isinstance(packet, Publish) and packet.qos == 2 and packet.packet_id is not None:
-            known = packet.packet_id in (seen if here else tamper.shared) and (here or packet.packet_id not in seen)
+            before = (tamper.version, packet.packet_id) in tamper.shared
+            known = packet.packet_id in seen if here else before and packet.packet_id not in seen
             seen.add(packet.packet_id)
-            tamper.shared[packet.packet_id] = True
+            tamper.shared[tamper.version, packet.packet_id] = True
             if known:
                 renamed[packet.packet_id] = new = packet.packet_id % 30_000 + 30_001
                 return (replace(packet, packet_id=new, dup=False),)
