@@ -219,6 +219,8 @@ def _server_only() -> Iterator[Wrong]:
     yield _wrong(Kind.SERVER, "takes_any_request", "It opens a WebSocket whatever it is asked for.",
                  ("RFC 6455, 4.2.1", "RFC 6455, 4.2.2", "RFC 6455, 4.4", "MQTT-6.0.0-4"), also=("*",),
                  head_from_tester=_good_request)  # fmt: skip
+    yield _wrong(Kind.SERVER, "takes_bad_keys", "It does not look at the key of a request.", "RFC 6455, 4.2.1",
+                 unwise=True, head_from_tester=_good_request)  # fmt: skip
     yield _wrong(Kind.SERVER, "takes_short_frames_only", "It passes over frames of more than 125 bytes.",
                  "MQTT-6.0.0-2", also=("*",), frame_from_tester=_short_only)  # fmt: skip
     yield _wrong(Kind.SERVER, "closes_with_forbidden_code", "Its Close frames have the code 1005.", "RFC 6455, 7.4.1",
