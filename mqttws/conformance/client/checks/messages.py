@@ -11,6 +11,7 @@ from mqttws.conformance.client.convention import Message
 from mqttws.conformance.client.probe import ClientProbe, client_check
 from mqttws.conformance.client.visit import Visit
 from mqttws.conformance.verdict import Failed, NotApplicable, NotStrict, NotTested
+from mqttws.conformance.wire.peer import Ended
 
 __all__: list[str] = []
 
@@ -109,7 +110,12 @@ async def delivers_twice(probe: ClientProbe) -> None:
     await visit.expect(PubRec)
     for _ in range(2):
         await visit.send(visit.message(b"once", 2, packet_id=message.packet_id, dup=True))
-        again = await visit.expect(PubRec)
+        try:
+            again = await visit.expect(PubRec)
+        except Ended:
+            if probe.is_v5:  # which has nothing sent again but on a new connection [MQTT-4.4.0-1]
+                raise NotTested("it takes a copy on the same connection for an error, which is its right") from None
+            raise
         if again.packet_id != message.packet_id:
             raise Failed(f"PUBREC has identifier {again.packet_id}, not {message.packet_id}")
     await visit.send(PubRel(message.packet_id or 0))
