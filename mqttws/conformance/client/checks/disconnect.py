@@ -19,6 +19,7 @@ async def _leaving(probe: ClientProbe) -> Visit:
     visit = await probe.talk()
     await probe.task("disconnect")
     await visit.expect(Disconnect)
+    visit.aside.clear()  # what came before
     return visit
 
 
