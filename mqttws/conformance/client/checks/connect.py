@@ -10,7 +10,7 @@ from mqttws.codec import Connect, PingReq, PingResp, RawPacket, Will
 from mqttws.conformance.client.leading import KEEP_ALIVE
 from mqttws.conformance.client.probe import ClientProbe, client_check
 from mqttws.conformance.client.visit import Visit
-from mqttws.conformance.verdict import Failed, Inconclusive, NotStrict
+from mqttws.conformance.verdict import Failed, Inconclusive, NotApplicable, NotStrict
 from mqttws.conformance.wire.peer import Missing
 from mqttws.vocabulary import PacketType, QoS
 
@@ -73,6 +73,7 @@ async def changes_the_credentials(probe: ClientProbe) -> None:
 )
 async def says_more_than_it_was_asked(probe: ClientProbe) -> None:
     """Without a Will and credentials CONNECT has neither them nor their flags."""
+    await probe.needs_program()  # whoever operates another Client may have given it some
     visit = await probe.open()
     for name in ("will", "username", "password"):
         if getattr(visit.connect, name) is not None:
@@ -120,7 +121,9 @@ async def _asked_for(probe: ClientProbe, **settings: object) -> Connect | RawPac
 async def falls_silent(probe: ClientProbe) -> None:
     """A Client that has nothing to say sends PINGREQ within its Keep Alive."""
     visit = await probe.connect(keep_alive=_KEEP_ALIVE)
-    await _pings(visit, visit.connect.keep_alive or _KEEP_ALIVE)
+    if not visit.connect.keep_alive:
+        raise NotApplicable("the Client has turned its Keep Alive off")
+    await _pings(visit, visit.connect.keep_alive)
 
 
 @client_check(v5=("MQTT-3.1.2-21", "MQTT-3.2.2-21"))
