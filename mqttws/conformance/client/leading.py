@@ -208,7 +208,10 @@ class Leading:
                 del visit.aside[index]
                 return packet
         if not await self.tells():
-            return await visit.expect(kind, within=(await self.lane()).coming)
+            try:
+                return await visit.expect(kind, within=(await self.lane()).coming)
+            except Failed as problem:  # whoever was told to do it is no part of the Client
+                raise Inconclusive(f"nobody was seen to {task}: {problem}") from None
         found = await self._first(visit, task)
         while not isinstance(found, kind):
             if not isinstance(found, Packet):

@@ -9,7 +9,7 @@ import pytest
 import trio
 from trio.testing import trio_test
 
-from mqttws.codec import ConnAck, Connect, Publish, Subscribe, Subscription, encode
+from mqttws.codec import ConnAck, Connect, Disconnect, Packet, Publish, Subscribe, Subscription, encode
 from mqttws.conformance.client.convention import Published, Unsubscribed
 from mqttws.conformance.client.probe import ClientProbe
 from mqttws.conformance.client.subject import open_operated, open_subject
@@ -143,15 +143,28 @@ async def test_whoever_operates_a_client_is_told_each_simple_task() -> None:
         nursery.cancel_scope.cancel()
 
 
-async def operated(port: int) -> None:
-    """What somebody does with a Client: connect, subscribe to what it likes, read on."""
+@trio_test
+async def test_what_somebody_was_told_to_do_and_did_not_is_not_held_against_the_client() -> None:
+    async with trio.open_nursery() as nursery:
+        with trio.fail_after(60):
+            async with open_operated("127.0.0.1", 0, str, seed=3) as (subject, url):
+                nursery.start_soon(operated, int(url.rpartition(":")[2].partition("/")[0]), Disconnect())
+                probe = ClientProbe(subject, V5)
+                with pytest.raises(Inconclusive, match="nobody was seen to subscribe: DISCONNECT came"):
+                    await probe.talk()
+                await probe.close()
+        nursery.cancel_scope.cancel()
+
+
+async def operated(port: int, packet: Packet | None = None) -> None:
+    """What somebody does with a Client: connect, subscribe to what it likes or something else, read on."""
     stream = await trio.open_tcp_stream("127.0.0.1", port)
     async with stream:
         key = "Sec-WebSocket-Key: bXF0dHdzLWNvbmZvcm1pdA==\r\nSec-WebSocket-Protocol: mqtt\r\n"
         await stream.send_all(f"GET /mqtt HTTP/1.1\r\nHost: x\r\n{key}\r\n".encode())
         assert await read_head(stream, 10) is not None
-        for packet in (Connect(V5, "mine"), Subscribe(1, [_subscription("operated")])):
-            await stream.send_all(frame(encode(packet, V5), BINARY))
+        for each in (Connect(V5, "mine"), packet or Subscribe(1, [_subscription("operated")])):
+            await stream.send_all(frame(encode(each, V5), BINARY))
         await trio.sleep_forever()
 
 
