@@ -129,7 +129,7 @@ AMQTT = Expected(
         # Nor are flags [MQTT-2.2.2-2].
         "flags": (
             "3.1.1/reserved_flags_set 3.1.1/reserved_flags_of_connect_set 3.1.1/pubrel_flags 3.1.1/subscribe_flags "
-            "3.1.1/unsubscribe_flags 3.1.1/flags_of_disconnect_unchecked"
+            "3.1.1/unsubscribe_flags"
         ),
         # Nor identifiers [MQTT-2.3.1-1].
         "identifier 0": "3.1.1/identifier_zero_taken 3.1.1/acknowledgement_of_identifier_zero",
@@ -146,14 +146,14 @@ AMQTT = Expected(
         ),
         # Packet types that no client may send, QoS 3, and filters that are empty or not there.
         "anything goes": (
-            "3.1.1/reserved_packet_type 3.1.1/packet_of_a_server_taken 3.1.1/both_qos_bits 3.1.1/subscribe_qos3 "
+            "3.1.1/packet_of_a_server_taken 3.1.1/both_qos_bits 3.1.1/subscribe_qos3 "
             "3.1.1/subscribe_reserved_bits 3.1.1/subscribe_without_filter 3.1.1/unsubscribe_without_filter "
             "3.1.1/empty_filter"
         ),
         # Keep Alive ends nothing [MQTT-3.1.2-24].
         "silence": "3.1.1/silent_client_kept 3.1.1/will_of_a_silent_client_lost",
         # A session with CleanSession 1 is kept [MQTT-3.1.2-6], and the older of two connections too [MQTT-3.1.4-2].
-        "session": ("3.1.1/session_outlives_connection 3.1.1/session_kept_for_too_long 3.1.1/older_connection_goes_on"),
+        "session": ("3.1.1/session_kept_for_too_long 3.1.1/older_connection_goes_on"),
         # Messages go out at the QoS of the subscription, not at the lower one of both [MQTT-3.8.4-6].
         "QoS": "3.1.1/delivered_above_granted 3.1.1/qos0_raised 3.1.1/first_copy_marked",
         # A subscription is not replaced by one to the same filter [MQTT-3.8.4-3].
@@ -164,6 +164,11 @@ AMQTT = Expected(
     {
         # A second CONNECT is mostly passed over [MQTT-3.1.0-2].
         "second CONNECT": "3.1.1/second_connect",
+        # Whether a packet of an unknown type is passed over, a wrong DISCONNECT is taken for a good one, or a session
+        # with CleanSession 1 found again, depends on what it is busy with.
+        "by turns": (
+            "3.1.1/reserved_packet_type 3.1.1/flags_of_disconnect_unchecked 3.1.1/session_outlives_connection"
+        ),
         # The QoS that is granted may come from behind the end of a packet that is too short [MQTT-3.9.3-2].
         "granted": "3.1.1/sends_known_suback_codes",
     },
