@@ -124,6 +124,10 @@ def test_a_value_that_no_peer_may_get_is_not_written(packet: Any, field: str, co
             Connect(properties={"maximum_packet_size": 1 << 32}),
             "maximum_packet_size is from 1 to 4294967295, not 4294967296",
         ),
+        (
+            Publish("a", properties={"message_expiry_interval": 1 << 32}),
+            "message_expiry_interval is from 0 to 4294967295, not 4294967296",
+        ),
         (Connect(properties={"topic_alias_maximum": 65_536}), "topic_alias_maximum is from 0 to 65535, not 65536"),
         (Connect(properties={"request_problem_information": 2}), "request_problem_information is from 0 to 1, not 2"),
         (
