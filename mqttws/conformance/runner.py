@@ -158,7 +158,9 @@ class Runner:
                 if check.alone:
                     await self._one(check)
             doubtful = [check for check in active if check.id in self._doubtful]
-            await self._side_by_side(doubtful, max(1, self.plan.at_once // 2), again=True)
+            half = max(1, self.plan.at_once // 2)
+            await self._side_by_side([check for check in doubtful if not check.alone], half, again=True)
+            await self._side_by_side([check for check in doubtful if check.alone], 1, again=True)
         for check in order:
             if check.passive:  # takes no time
                 await self._one(check)

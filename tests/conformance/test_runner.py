@@ -259,6 +259,27 @@ def test_a_failure_that_does_not_come_again_with_more_time_proves_nothing() -> N
     assert result.reason.endswith("(not tested: gone)")
 
 
+def test_who_wants_to_be_alone_is_alone_when_tried_again() -> None:
+    going: list[str] = []
+    beside: list[int] = []
+
+    def failing(name: str) -> Run:
+        async def run_it(_probe: Any) -> None:
+            going.append(name)
+            await trio.sleep(3)
+            if name == "lonely":
+                beside.append(len(going))
+            going.remove(name)
+            raise Failed("so it is")
+
+        return run_it
+
+    checks = [check_of(failing("lonely"), "lonely", alone=True), *(check_of(failing(n), n) for n in "abc")]
+    results = run(*checks, factory=patient_probe)
+    assert {result.verdict for result in results} == {Verdict.FAILED}
+    assert beside == [1, 1]
+
+
 @pytest.mark.parametrize(("seconds", "plan"), [(0.1, Plan()), (3, Plan(confirm=False))])
 def test_other_failures_are_not_tried_again(seconds: float, plan: Plan) -> None:
     (result,) = run(check_of(failing_until(6, seconds)), factory=patient_probe, plan=plan)
