@@ -9,6 +9,7 @@ from typing import Final
 
 from mqttws.codec import Connect
 from mqttws.conformance.client.convention import Error
+from mqttws.conformance.client.leading import KEEP_ALIVE
 from mqttws.conformance.client.probe import ClientProbe, client_check
 from mqttws.conformance.verdict import Failed, Inconclusive, NotApplicable, NotStrict, NotTested
 from mqttws.conformance.wire.opening import Head, answer
@@ -22,8 +23,7 @@ _OPENING: Final = "RFC 6455, 4.1"
 @client_check(v5="MQTT-6.0.0-3", v311="MQTT-6.0.0-3")
 async def offers_no_mqtt_subprotocol(probe: ClientProbe) -> None:
     """The Client lists "mqtt" among its WebSocket subprotocols."""
-    visit = await probe.open()
-    offered = visit.head.words("sec-websocket-protocol")
+    offered = (await _request(probe)).words("sec-websocket-protocol")
     if "mqtt" not in offered:
         raise Failed(f"it offers {', '.join(offered) or 'no subprotocol'}")
 
@@ -31,7 +31,7 @@ async def offers_no_mqtt_subprotocol(probe: ClientProbe) -> None:
 @client_check(v5=_OPENING, v311=_OPENING)
 async def bad_websocket_request(probe: ClientProbe) -> None:
     """The Client's request asks for a WebSocket as RFC 6455 says, with a key of 16 bytes."""
-    head = (await probe.open()).head
+    head = await _request(probe)
     wrong = []
     if not (head.line.startswith("GET ") and head.line.endswith(" HTTP/1.1")):
         wrong.append(f"the request is {head.line!r}")
@@ -49,6 +49,14 @@ async def bad_websocket_request(probe: ClientProbe) -> None:
         raise Failed("; ".join(wrong))
 
 
+async def _request(probe: ClientProbe) -> Head:
+    """A request of the Client, which is answered well."""
+    await probe.task("connect", client_id=probe.name(), clean_start=True, keep_alive=KEEP_ALIVE)
+    stream, head = await probe.stream()
+    await probe.welcome(stream, head)
+    return head
+
+
 def _key_length(head: Head) -> int:
     try:
         return len(base64.b64decode(head.get("sec-websocket-key"), validate=True))
@@ -59,9 +67,9 @@ def _key_length(head: Head) -> int:
 @client_check(v5=_OPENING, v311=_OPENING)
 async def same_key_again(probe: ClientProbe) -> None:
     """Each WebSocket request has a key of its own."""
-    first = (await probe.open()).head.get("sec-websocket-key")
+    first = (await _request(probe)).get("sec-websocket-key")
     await probe.close()
-    if (await probe.open()).head.get("sec-websocket-key") == first:
+    if (await _request(probe)).get("sec-websocket-key") == first:
         raise Failed("two requests have the same Sec-WebSocket-Key")
 
 
@@ -138,7 +146,7 @@ def _with_accept(line: str) -> Callable[[Head], bytes]:
 
 async def _refuses(probe: ClientProbe, make: Callable[[Head], bytes], why: str) -> None:
     """The Client ends the connection behind an answer and sends no CONNECT; a program may say so before."""
-    await probe.task("connect", client_id=probe.name(), clean_start=True, keep_alive=60)
+    await probe.task("connect", client_id=probe.name(), clean_start=True, keep_alive=KEEP_ALIVE)
     stream, head = await probe.stream()
     visit = probe.visit(stream, head)
     await visit.send_wire(make(head))
