@@ -22,7 +22,7 @@ from mqttws.conformance.chapters import version_name
 from mqttws.conformance.check import Kind
 from mqttws.conformance.server.discovery import Unreachable, discover
 from mqttws.conformance.server.run import probes_of, server_checks
-from mqttws.conformance.server.subject import CAPABILITIES, Account, ServerSubject
+from mqttws.conformance.server.subject import CAPABILITIES, CLIENT_IDS, Account, ServerSubject
 from mqttws.conformance.wire.target import NotLoopback, Target
 from mqttws.errors import ConnectionLost
 from mqttws.vocabulary import PacketType, ProtocolVersion
@@ -43,6 +43,16 @@ exit status:
   0 no rule is broken   1 some are   2 wrong usage   3 no good client gets in
 """
 
+#: What may help where no client gets in, by a sign of why.
+_ADVICE: Final = {
+    "is not trusted": "; --cafile says whom to trust",
+    "HTTP 401": "; does it want a token in the URL, a header (-H), or a user name (-u)?",
+    "HTTP 403": "; does it want a token in the URL, a header (-H), or a user name (-u)?",
+    "HTTP 404": "; is the path of the URL right?",
+    "request by nothing": "; is that port for WebSockets, and ws:// or wss:// right?",
+    "CONNACK 0x": "; does it want a user name (-u) and a password?",
+}
+
 #: Seconds that a run may take.
 _SECONDS: Final = 180.0
 
@@ -57,7 +67,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     _add_who(parser)
     parser.add_argument("--topics", default="mqttws/conform", metavar="PREFIX",
                         help="what may be written to stands below this topic (default: mqttws/conform)")  # fmt: skip
-    parser.add_argument("--client-ids", default="c", metavar="PREFIX",
+    parser.add_argument("--client-ids", default=CLIENT_IDS, metavar="PREFIX",
                         help="Client Identifiers begin so (default: c)")  # fmt: skip
     parser.add_argument("--connect-property", action="append", default=[], metavar="NAME=VALUE",
                         help="a property of every CONNECT in 5.0 (repeatable)")  # fmt: skip
@@ -99,7 +109,8 @@ async def _run(args: Namespace, url: str, checks: list[Any]) -> int:
         versions = args.protocol_version or tuple(ProtocolVersion)
         await discover(subject, versions, without=args.without, patience=args.patience)
     except Unreachable as trouble:
-        raise NotConnected(f"no good client gets in at {subject.account.target.url}: {trouble}") from None
+        hint = next((advice for sign, advice in _ADVICE.items() if sign in str(trouble)), "")
+        raise NotConnected(f"no good client gets in at {subject.account.target.url}: {trouble}{hint}") from None
     about = "\n".join(
         f"MQTT {version_name(version)}: {', '.join(sorted(found)) or 'nothing optional'}"
         for version, found in subject.capabilities.items()

@@ -161,6 +161,14 @@ def test_wrong_usage_and_nobody_there(
     assert words in capsys.readouterr().err
 
 
+def test_what_may_help_is_said_where_no_client_gets_in(url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    address = url.partition("?")[0]
+    assert conform(address) == 3
+    assert "HTTP 401 (MQTT 5.0 and 3.1.1); does it want a token in the URL" in capsys.readouterr().err
+    assert conform(address.rpartition("/clients")[0] + "/nowhere") == 3
+    assert "HTTP 404 (MQTT 5.0 and 3.1.1); is the path of the URL right?" in capsys.readouterr().err
+
+
 def test_no_side_by_side_is_wrong_usage(url: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert conform(url, *PING, "--at-once", "0") == 2
     assert "--at-once is at least 1" in capsys.readouterr().err

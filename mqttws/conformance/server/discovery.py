@@ -54,7 +54,7 @@ async def discover(
     is spoken with us.
     """
     subject.patience = _FIRST_PATIENCE if patience is None else patience
-    trouble: dict[str, None] = {}
+    trouble: dict[str, list[str]] = {}
     slowest = 0.0
     for version in sorted(versions, reverse=True):  # 5.0 first: its CONNACK says what 3.1.1 leaves open
         probe = ServerProbe(subject, version, check=f"discovery/{version:d}")
@@ -62,14 +62,14 @@ async def discover(
             slowest = max(slowest, await _measure(probe))
             subject.capabilities[version] = await _capabilities(probe, without)
         except Outcome as outcome:
-            trouble[f"{outcome} (MQTT {version_name(version)})"] = None
+            trouble.setdefault(str(outcome), []).append(version_name(version))
         finally:
             with trio.move_on_after(5, shield=True):
                 await probe.close()
     # What came was perhaps meant for another version, from one who does not speak this one.
     subject.watch = Watch()
     if not subject.capabilities:
-        raise Unreachable("; ".join(trouble))
+        raise Unreachable("; ".join(f"{why} (MQTT {' and '.join(names)})" for why, names in trouble.items()))
     if patience is None:
         subject.patience = min(max(_ROUND_TRIPS * slowest, _LEAST), _MOST)
 
