@@ -26,7 +26,8 @@ _SHARED: Final = {
     "7": "Conformance",
 }
 _TITLES: Final = {
-    ProtocolVersion.V3_1_1: _SHARED | {"2.2": "Fixed header", "2.3": "Packet Identifier", "4.8": "Handling of errors"},
+    ProtocolVersion.V3_1_1: _SHARED
+    | {"2.2": "Fixed header", "2.3": "Packet Identifier", "4.8": "Handling of errors", "7.1": "Conformance targets"},
     ProtocolVersion.V5: _SHARED
     | {
         "2.1": "Fixed header",
