@@ -10,7 +10,10 @@ from mqttws.conformance.watch import Watch
 from mqttws.conformance.wire.target import Target
 from mqttws.vocabulary import ProtocolVersion
 
-__all__ = ["CAPABILITIES", "Account", "ServerSubject"]
+__all__ = ["CAPABILITIES", "CLIENT_IDS", "Account", "ServerSubject"]
+
+#: What Client Identifiers begin with, unless the Server wants something else.
+CLIENT_IDS = "c"
 
 #: What a Server may offer or not, as checks name it in ``needs``.
 CAPABILITIES = frozenset(
@@ -43,7 +46,7 @@ class ServerSubject:
     account: Account
     second: Account | None = None
     topics: str = "mqttws/conform"
-    client_ids: str = "c"
+    client_ids: str = CLIENT_IDS
     properties: Mapping[str, Any] = field(default_factory=dict)
     seed: int = 0
     patience: float = 2.0

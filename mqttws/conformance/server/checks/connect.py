@@ -9,6 +9,7 @@ from mqttws.codec import ConnAck, PingReq, Publish, Subscribe, Subscription, enc
 from mqttws.conformance.server.deliveries import lasting, nothing_but, resume, subscriber
 from mqttws.conformance.server.hostile import connect_bytes, leave
 from mqttws.conformance.server.probe import Connected, ServerProbe, server_check
+from mqttws.conformance.server.subject import CLIENT_IDS
 from mqttws.conformance.verdict import Failed, Inconclusive, NotApplicable, NotTested
 from mqttws.conformance.wire.peer import Ended
 from mqttws.vocabulary import QOS
@@ -37,6 +38,8 @@ async def other_packet_before_connect(probe: ServerProbe) -> None:
 @server_check(v5="MQTT-3.1.3-5", v311="MQTT-3.1.3-5")
 async def good_client_identifier_refused(probe: ServerProbe) -> None:
     """Client Identifiers of 1 to 23 letters and digits are accepted."""
+    if probe.subject.client_ids != CLIENT_IDS:
+        raise NotApplicable(f"Client Identifiers are to begin with {probe.subject.client_ids!r} here")
     longest = probe.name(22)
     single = "Q" if probe.is_v5 else "q"  # both versions may be tried at the same time
     numbers = "".join(str(ord(one) % 10) for one in probe.name(10))

@@ -109,7 +109,8 @@ async def session_of_another_client(probe: ServerProbe) -> None:
         peer = await resume(probe, client_id)
         await probe.subscribe(peer, probe.topic(), 1)
         await leave(peer)
-        for other in (client_id.upper(), client_id[:-1]):
+        first = len(probe.subject.client_ids)
+        for other in (client_id[:first] + client_id[first:].upper(), client_id[:-1]):
             peer = await probe.connect(other, clean_start=False, session_expiry_interval=0)
             if peer.connack.session_present:
                 raise Failed(f"the Session of {client_id} was given to {other}")
