@@ -6,13 +6,14 @@ from typing import Final
 
 import trio
 
-from mqttws.codec import Connect, PingReq, PingResp, RawPacket, Will
+from mqttws.codec import Connect, PingReq, PingResp, RawPacket, Will, decode, encode
 from mqttws.conformance.client.leading import KEEP_ALIVE
 from mqttws.conformance.client.probe import ClientProbe, client_check
 from mqttws.conformance.client.visit import Visit
 from mqttws.conformance.verdict import Failed, Inconclusive, NotApplicable, NotStrict
 from mqttws.conformance.wire.peer import Missing
-from mqttws.vocabulary import PacketType, QoS
+from mqttws.errors import RemoteProtocolError
+from mqttws.vocabulary import PacketType, ProtocolVersion, QoS, Role
 
 __all__: list[str] = []
 
@@ -84,9 +85,11 @@ async def says_more_than_it_was_asked(probe: ClientProbe) -> None:
 async def password_without_user_name(probe: ClientProbe) -> None:
     """3.1.1 knows no Password without a User Name."""
     connect = await _asked_for(probe, password=b"alone")
-    if isinstance(connect, RawPacket) or (
-        connect is not None and connect.username is None and connect.password is not None
-    ):
+    if isinstance(connect, Connect):
+        is_wrong = connect.username is None and connect.password is not None
+    else:
+        is_wrong = _breaks(connect, "MQTT-3.1.2-22")
+    if is_wrong:
         raise Failed("it sends a CONNECT with a Password and no User Name")
 
 
@@ -94,11 +97,26 @@ async def password_without_user_name(probe: ClientProbe) -> None:
 async def no_name_and_a_session(probe: ClientProbe) -> None:
     """An empty Client Identifier goes with CleanSession 1 only."""
     connect = await _asked_for(probe, client_id="", clean_start=False)
-    if isinstance(connect, RawPacket) or (connect is not None and not connect.client_id and not connect.clean_start):
+    if isinstance(connect, Connect):
+        is_wrong = not connect.client_id and not connect.clean_start
+    else:
+        is_wrong = _breaks(connect, "MQTT-3.1.3-8")
+    if is_wrong:
         raise Failed("it sends a CONNECT with an empty Client Identifier and CleanSession 0")
     await probe.close()
-    if isinstance(await _asked_for(probe, client_id=""), RawPacket):
+    if _breaks(await _asked_for(probe, client_id=""), "MQTT-3.1.3-8"):
         raise Failed("it sends a broken CONNECT if it is asked for an empty Client Identifier and CleanSession 1")
+
+
+def _breaks(connect: Connect | RawPacket | None, statement: str) -> bool:
+    """Whether a CONNECT of 3.1.1 breaks just that by itself; other faults are judged elsewhere."""
+    if not isinstance(connect, RawPacket):
+        return False
+    try:
+        decode(encode(connect), ProtocolVersion.V3_1_1, sender=Role.CLIENT)
+    except RemoteProtocolError as error:
+        return error.statement == statement
+    return False
 
 
 async def _asked_for(probe: ClientProbe, **settings: object) -> Connect | RawPacket | None:
