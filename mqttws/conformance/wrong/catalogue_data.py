@@ -23,12 +23,15 @@ _NOT_FOR_RECEIVERS: Final = frozenset((
     "MQTT-2.2.1-5", "MQTT-3.3.1-2", "MQTT-3.3.2-1", "MQTT-3.3.2-2", "MQTT-3.3.2-14", "MQTT-3.4.2-1", "MQTT-3.5.2-1",
     "MQTT-3.6.2-1", "MQTT-3.7.2-1", "MQTT-4.7.0-1", "MQTT-1.5.3-2", "MQTT-2.3.1-1", "MQTT-2.3.1-6", "MQTT-4.7.1-1",
 ))  # fmt: skip
+#: Statements on the flags of one kind of packet; one on those of all packets says the same.
+_FLAGS_V3_1_1: Final = ("MQTT-3.6.1-1", "MQTT-3.8.1-1", "MQTT-3.10.1-1", "MQTT-3.14.1-1")
+_FLAGS_V5: Final = (*_FLAGS_V3_1_1, "MQTT-3.15.1-1")
 #: The Server has to act, while a Client only has to send what is right.
 _ONLY_FOR_SERVERS: Final = frozenset(("MQTT-3.6.1-1", "MQTT-4.7.3-2"))
 #: Statements that say of the receiver what another says of the sender: who passes over the one breaks the other too.
 _RECEIVERS: Final[Mapping[ProtocolVersion, Mapping[str, tuple[str, ...]]]] = {
-    _V5: {},
-    _V3_1_1: {"MQTT-2.2.2-1": ("MQTT-2.2.2-2",)},
+    _V5: dict.fromkeys(_FLAGS_V5, ("MQTT-2.1.3-1",)),
+    _V3_1_1: {"MQTT-2.2.2-1": ("MQTT-2.2.2-2",)} | dict.fromkeys(_FLAGS_V3_1_1, ("MQTT-2.2.2-1", "MQTT-2.2.2-2")),
 }
 
 
