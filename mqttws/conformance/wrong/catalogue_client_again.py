@@ -45,7 +45,7 @@ def entries() -> Iterator[Wrong]:
     )  # fmt: skip
     yield wrong_client(
         "ignores_a_failed_reauthentication", "It passes over an AUTH with another method while it authenticates again.",
-        v5="MQTT-4.12.1-2", also=("*",), shows=False, from_tester=dropping(Auth, _has_another_method),
+        v5="MQTT-4.12.1-2", also=("*",), shows=False, unwise=True, from_tester=dropping(Auth, _has_another_method),
     )  # fmt: skip
 
 
