@@ -267,7 +267,7 @@ def _limits() -> Iterator[Wrong]:
     )  # fmt: skip
     yield wrong_server(
         "stops_at_packet_too_large", "It ends the connection of a Client for which a message is too large.",
-        v5="MQTT-3.1.2-25", member={"too_large": _close_link},
+        v5="MQTT-3.1.2-25", also="message_too_large_for_the_client", member={"too_large": _close_link},
     )  # fmt: skip
     yield wrong_server(
         "gives_aliases_above_maximum", "It uses more Topic Aliases than the Client allows.",
