@@ -24,7 +24,7 @@ from mqttws.cli.fuzz_options import note
 from mqttws.cli.outcome import CommandFailed, NotConnected, UsageError
 from mqttws.conformance.chapters import version_name
 from mqttws.conformance.check import Kind
-from mqttws.conformance.client.run import ClientUnreachable, client_checks, discover, probes_of
+from mqttws.conformance.client.run import PLAN, ClientUnreachable, client_checks, discover, probes_of
 from mqttws.conformance.client.subject import ClientSubject, open_operated, open_subject
 from mqttws.conformance.client.subjects import SUBJECTS, SubjectMissing, command_of, environment_of, release_of
 from mqttws.vocabulary import ProtocolVersion
@@ -56,6 +56,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     who.add_argument("--subject", choices=sorted(SUBJECTS), help="one that comes with the kit, for an installed client")
     who.add_argument("--listen", nargs="?", const=("127.0.0.1", 0), type=host_and_port, metavar="HOST:PORT",
                      help="start nothing, wait for the Client here (default: a free port of 127.0.0.1)")  # fmt: skip
+    parser.set_defaults(check_seconds=PLAN.check_seconds)  # some checks start the program many times
     add_run_options(parser, at_once=4, within=_SECONDS)
     add_output_options(parser)
 

@@ -7,6 +7,7 @@ import sys
 import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
 
@@ -58,7 +59,8 @@ def plan_of(args: Namespace, seed: int) -> Plan:
     if not args.at_once:
         raise UsageError("--at-once is at least 1")
     by_hand = getattr(args, "listen", None) is not None  # a person is not asked for the same twice
-    return Plan(at_once=args.at_once, seconds=args.seconds, seed=seed, keep_all=args.keep_all, confirm=not by_hand)
+    plan = Plan(at_once=args.at_once, seconds=args.seconds, seed=seed, keep_all=args.keep_all, confirm=not by_hand)
+    return replace(plan, check_seconds=getattr(args, "check_seconds", plan.check_seconds))
 
 
 def selected(args: Namespace, checks: Iterable[Check]) -> list[Check]:

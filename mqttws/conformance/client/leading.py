@@ -116,8 +116,8 @@ class Leading:
         lane = await self.lane()
         with _told():
             found = await lane.driver.expect(*kinds, within=SLOW * self.patience if within is None else within)
-        if isinstance(found, Disconnected):
-            self._counts["disconnected"] += 1
+        if isinstance(found, Connected | Disconnected):
+            self._counts[found.name] += 1
         return found
 
     async def tells(self) -> bool:
@@ -284,9 +284,11 @@ class Leading:
     async def _is_away(self, lane: Lane) -> bool:
         """Whether each connection has ended, or come to nothing, and the program is well."""
         left = self._counts["connect"] - self._counts["disconnected"]
+        # One that has never been let in may wait for that a long time, and is started again at little cost.
+        within = min(self.patience, 3.0) if self._counts["connected"] else 0.5
         with suppress(ProgramFailed):
             while left > 0:
-                said: Any = await lane.driver.expect(Disconnected, Error, within=min(self.patience, 3.0))
+                said: Any = await lane.driver.expect(Disconnected, Error, within=within)
                 left -= isinstance(said, Disconnected) or said.task == "connect"
             return not await lane.driver.crash()
         return False
