@@ -55,7 +55,7 @@ class Plan:
 
     ``at_once`` checks go on side by side, ``check_seconds`` are for one, ``seconds`` for all of them. A ``seed`` other
     than 0 changes their order. ``keep_all`` keeps the transcripts of checks that have passed, too. ``confirm``: a
-    failure that may be one of time, on either side, counts only if it comes again when less goes on and more time is
+    failure that may be one of time, on either side, counts only if it comes again at the end, when twice the time is
     given.
     """
 
@@ -158,8 +158,8 @@ class Runner:
                 if check.alone:
                     await self._one(check)
             doubtful = [check for check in active if check.id in self._doubtful]
-            half = max(1, self.plan.at_once // 2)
-            await self._side_by_side([check for check in doubtful if not check.alone], half, again=True)
+            again = [check for check in doubtful if not check.alone]
+            await self._side_by_side(again, self.plan.at_once, again=True)
             await self._side_by_side([check for check in doubtful if check.alone], 1, again=True)
         for check in order:
             if check.passive:  # takes no time
