@@ -64,6 +64,13 @@ def test_survivors_and_accidents_are_told(capsys: pytest.CaptureFixture[str], mo
     assert "SURVIVES codec alone: It is wrong, too. (no check is about it)" in output
     assert "codec lives falls over what is not meant: Error: oh" in output
     assert "codec lives fails other checks too: codec/5.0/two" in output
+    assert "checks that no wrong subject fails: " in output
+
+
+def test_a_part_of_the_catalogue_says_nothing_of_checks_that_nobody_fails(capsys: pytest.CaptureFixture[str]) -> None:
+    status, output = run(capsys, "--only", "5.0_refuses_publish")
+    assert status == 0
+    assert "checks that no wrong subject fails" not in output
 
 
 def test_progress_goes_to_a_terminal_only(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
