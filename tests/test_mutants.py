@@ -162,6 +162,7 @@ def tiny(tmp_path: Path) -> Path:
     """A project of one function, one strong test and one that hangs if the function does not help."""
     (tmp_path / "mqttws").mkdir()
     (tmp_path / "mqttws" / "__init__.py").write_text("")
+    (tmp_path / "mqttws" / "pytest_plugin.py").write_text("")  # what pytest loads if the real package is installed
     (tmp_path / "mqttws" / "steps.py").write_text("UNUSED = 7\n\n\ndef step(n):\n    return n - 1\n")
     (tmp_path / "tests").mkdir()
     (tmp_path / "tests" / "test_steps.py").write_text(
