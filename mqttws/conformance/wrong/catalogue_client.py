@@ -78,6 +78,7 @@ def _connect() -> Iterator[Wrong]:
     )  # fmt: skip
     yield wrong_client(
         "sends_no_pings", "It sends no PINGREQ.", v5="MQTT-3.1.2-20", v311="MQTT-3.1.2-23",
+        also="waits_for_pingresp_for_ever",
         task=_with(keep_alive=lambda seconds: 100 * seconds),
         from_subject=editing(Connect, keep_alive=lambda seconds: seconds // 100),
     )  # fmt: skip

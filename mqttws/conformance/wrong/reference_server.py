@@ -6,8 +6,7 @@ that the core leaves to its owner is a small method here, in :class:`Visit` or i
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any, Final
@@ -61,7 +60,7 @@ LIMITED: Final = Offer(
 
 
 class ReferenceServer:
-    """Serves any number of byte streams while :meth:`open` is entered."""
+    """Serves any number of byte streams; :meth:`Broker.tend` of its Broker has to run meanwhile."""
 
     def __init__(self, offer: Offer | None = None) -> None:
         self.offer = offer or Offer()
@@ -69,14 +68,6 @@ class ReferenceServer:
         #: What handles a connection.
         self.visit_type: type[Visit] = Visit
         self._numbers = count(1)
-
-    @asynccontextmanager
-    async def open(self) -> AsyncIterator[ReferenceServer]:
-        """Wills and Sessions come to their end in time while the block runs."""
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(self.broker.tend)
-            yield self
-            nursery.cancel_scope.cancel()
 
     async def serve(self, stream: trio.abc.Stream) -> None:
         """One connection, to its end."""
