@@ -156,8 +156,10 @@ def _decoders(rows: tuple[Row | None, ...], sender: Role | None) -> Decoders:
     """The readers by the first byte; None where that byte cannot begin a packet from ``sender``."""
     table: list[Decoder | None] = []
     for row in rows:
-        legal = row is not None and (sender is None or sender in row.senders)
-        table += row.decoders if row is not None and legal else (None,) * 16
+        if row is not None and (sender is None or sender in row.senders):
+            table += row.decoders
+        else:
+            table += (None,) * 16
     return tuple(table)
 
 

@@ -169,6 +169,7 @@ def test_before_the_connect_nothing_else_is_taken_not_even_its_first_byte(first:
     with pytest.raises(RemoteProtocolError) as caught:
         list(framer.packets())
     assert (caught.value.statement, caught.value.reason_code) == ("MQTT-3.1.0-1", ReasonCode.PROTOCOL_ERROR)
+    assert (caught.value.field, caught.value.offset) == ("packet_type", 0)
 
 
 def test_before_the_connect_its_flags_are_looked_at_too() -> None:

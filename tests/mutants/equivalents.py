@@ -79,6 +79,7 @@ EQUIVALENTS: Final[tuple[Equivalent, ...]] = (
         for operator, change in (
             ("number", "3 → (4)"),
             ("boundary", "size >= 3 → (size > 3)"),
+            ("number", "2 → (1)"),
             ("number", "0 → (1)"),
             ("number", "0x80 → (127)"),
             ("condition", "size >= 3 and 0 < data[2] < 0x80 → False"),
