@@ -84,8 +84,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # whoever read our output has seen enough
         _let_go_of_stdout()
         return ExitCode.WELL
-    except Exception as error:
-        outcome = outcome_of(error)
+    except (Exception, BaseExceptionGroup) as error:
+        if isinstance(error, BaseExceptionGroup) and error.subgroup(KeyboardInterrupt) is not None:
+            return ExitCode.FAILED
+        outcome = outcome_of(error) if isinstance(error, Exception) else None
         if outcome is None:  # a bug of ours deserves its traceback
             raise
         code, line = outcome

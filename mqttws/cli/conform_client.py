@@ -21,7 +21,7 @@ from mqttws.cli.conform_options import add_run_options, carry_out, seed_of, sele
 from mqttws.cli.conform_output import add_output_options
 from mqttws.cli.fuzz_client import host_and_port
 from mqttws.cli.fuzz_options import note
-from mqttws.cli.outcome import CommandFailed, NotConnected, UsageError
+from mqttws.cli.outcome import NotConnected, UsageError
 from mqttws.conformance.chapters import version_name
 from mqttws.conformance.check import Kind
 from mqttws.conformance.client.run import PLAN, ClientUnreachable, client_checks, discover, probes_of
@@ -72,7 +72,9 @@ async def _run(args: Namespace, checks: list[Any]) -> int:
         try:
             await discover(subject, args.protocol_version or tuple(ProtocolVersion))
         except ClientUnreachable as trouble:
-            raise NotConnected(f"the client does not get through a good conversation: {trouble}") from None
+            nowhere = args.command is not None and "{url}" not in args.command
+            hint = "; there is no {url} in --command, so it does not know where to connect" if nowhere else ""
+            raise NotConnected(f"the client does not get through a good conversation: {trouble}{hint}") from None
         spoken = " and ".join(version_name(version) for version in sorted(subject.versions))
         about = f"MQTT {spoken}; {subject.patience:.1f} s for whatever it owes"
         probes = probes_of(subject)
@@ -97,7 +99,8 @@ async def _subject(args: Namespace) -> AsyncIterator[tuple[str, ClientSubject]]:
         async with open_subject(command, seed=seed, environment=environment) as subject:
             yield name, subject
     except OSError as problem:
-        raise CommandFailed(f"cannot start the client, or listen for it: {problem.strerror or problem}") from None
+        what = "listen for the client" if args.listen is not None else f"start {args.command or args.subject!r}"
+        raise UsageError(f"cannot {what}: {problem.strerror or problem}") from None
 
 
 def _program(args: Namespace) -> tuple[str, list[str], dict[str, str]]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import signal
+import socket
 import sys
 from pathlib import Path
 
@@ -52,8 +54,9 @@ def test_a_program_by_its_command(monkeypatch: pytest.MonkeyPatch, capsys: pytes
         (["--subject", "nobody"], 2, "invalid choice"),
         (["--command", "", *QUICK], 2, "--command is empty"),
         (["--command", "'", *QUICK], 2, "--command: No closing quotation"),
-        (["--command", "/nowhere/client {url}", *QUICK], 1, "cannot start the client, or listen for it: No such file"),
+        (["--command", "/nowhere/client {url}", *QUICK], 2, "cannot start '/nowhere/client {url}': No such file"),
         (["--command", "false {url}", *QUICK], 3, "the client does not get through a good conversation"),
+        (["--command", "false", *QUICK], 3, "; there is no {url} in --command"),
         (["--listen", "x:y"], 2, "HOST:PORT"),
         (["--listen", "127.0.0.1:1", "--only", "nothing"], 2, "no check fits --only 'nothing'"),
     ],
@@ -96,3 +99,18 @@ async def test_whoever_comes_is_checked_and_told_what_to_do() -> None:
     assert "1 checks: 1 passed" in output
     assert "task: connect version=5" in errors
     assert "task: subscribe" in errors
+
+
+def test_a_place_that_is_taken_cannot_be_listened_at(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        assert conform("--listen", f"127.0.0.1:{taken.getsockname()[1]}", *QUICK) == 2
+    assert "cannot listen for the client: " in capsys.readouterr().err
+
+
+def test_a_signal_before_the_first_check_leaves_no_traceback() -> None:
+    with Command("conform", "client", "--listen", *QUICK) as command:
+        assert command.process.stderr is not None
+        assert command.process.stderr.readline().startswith("listening: ")
+        assert command.process.stderr.readline().startswith("task: connect ")
+        command.signal(signal.SIGINT)
+        assert command.end() == (1, "", "")

@@ -82,10 +82,13 @@ def test_a_bug_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
         main(["pub"])
 
 
+@pytest.mark.parametrize(
+    "interruption", [KeyboardInterrupt(), BaseExceptionGroup("in a nursery", [OSError(), KeyboardInterrupt()])]
+)
 def test_ctrl_c_at_a_bad_moment_is_a_failure_without_a_word(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    interruption: BaseException, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run_instead(monkeypatch, KeyboardInterrupt())
+    run_instead(monkeypatch, interruption)
     assert main(["pub"]) == 1
     assert capsys.readouterr() == ("", "")
 
