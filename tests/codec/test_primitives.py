@@ -131,6 +131,11 @@ def test_the_place_of_a_null_character_is_told() -> None:
     assert (error.field, error.offset, error.statement) == ("client_id", 16, "MQTT-1.5.4-2")
 
 
+def test_the_place_of_a_bad_topic_is_that_of_its_text() -> None:
+    error = fault_of("30 08 0001 61 04 08 0001 23")
+    assert (error.field, error.offset, error.statement) == ("response_topic", 9, "MQTT-3.3.2-14")
+
+
 @pytest.mark.parametrize("packet_id", [0, -1, 65_536, None])
 def test_a_packet_identifier_is_from_1_to_65535(packet_id: int) -> None:
     assert own_fault(PubAck(packet_id)).field == "packet_id"
