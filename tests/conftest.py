@@ -11,12 +11,22 @@ from hypothesis import HealthCheck, settings
 
 from tests.canary import pytest_configure, pytest_runtest_makereport
 
-__all__ = ["autojump_clock", "pytest_configure", "pytest_runtest_makereport"]
+__all__ = ["autojump_clock", "pytest_collection_modifyitems", "pytest_configure", "pytest_runtest_makereport"]
 
 settings.register_profile("dev", deadline=None)
 # Derandomised, so that a red run is red again; slow machines are no reason for one.
 settings.register_profile("ci", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("ci" if os.environ.get("CI") else "dev")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave the longest tests to the whole run, so that the plain one takes less than three minutes."""
+    if os.environ.get("MQTTWS_WHOLE"):
+        return
+    left = [item for item in items if item.get_closest_marker("whole")]
+    if left:
+        config.hook.pytest_deselected(items=left)
+        items[:] = [item for item in items if not item.get_closest_marker("whole")]
 
 
 @pytest.fixture

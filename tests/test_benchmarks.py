@@ -23,7 +23,10 @@ from benchmarks.workloads import CASES
 from mqttws.codec import PingReq, decode, encode
 
 
-@pytest.mark.parametrize("question", QUESTIONS)
+@pytest.mark.parametrize(
+    "question",
+    [pytest.param(one, marks=pytest.mark.whole if one in ("memory", "end-to-end") else ()) for one in QUESTIONS],
+)
 def test_a_question_prints_a_table_in_which_we_stand(question: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([question, "--quick"]) == 0
     printed = capsys.readouterr().out

@@ -238,6 +238,7 @@ def test_the_command_reports_in_json(capsys: pytest.CaptureFixture[str]) -> None
     assert (report["tried"], report["died"], report["survivors"]) == (0, 0, [])
 
 
+@pytest.mark.whole
 def test_the_command_says_for_people_how_many_died(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["mqttws/codec/ping.py", "--sample", "1"]) == 0
     assert "1 of 1 mutants died: 100.0%" in capsys.readouterr().out

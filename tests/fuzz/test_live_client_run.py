@@ -79,7 +79,7 @@ async def test_a_good_client_gives_no_finding(version: int) -> None:
         ("hangs", Verdict.TOLERATED),  # of a 5.0 Client the standard does not demand more
         ("tolerates", Verdict.TOLERATED),
         ("goes-deaf", Verdict.STOPPED),
-        ("talks-nonsense", Verdict.NONSENSE),
+        pytest.param("talks-nonsense", Verdict.NONSENSE, marks=pytest.mark.whole),
     ],
 )
 @trio_test
@@ -157,6 +157,7 @@ async def test_a_client_that_leaves_is_started_again() -> None:
     assert attack.starts >= 4
 
 
+@pytest.mark.whole
 @trio_test
 async def test_a_client_that_hangs_is_stopped_and_started_again() -> None:
     plan = replace(PLAN, patience=20, most_findings=1, tries=0)

@@ -78,11 +78,11 @@ async def test_a_good_server_gives_no_finding() -> None:
 @pytest.mark.parametrize(
     ("way", "verdict"),
     [
-        ("hangs", Verdict.HUNG),
+        pytest.param("hangs", Verdict.HUNG, marks=pytest.mark.whole),
         ("tolerates", Verdict.TOLERATED),
         ("loses", Verdict.LOST),
-        ("refuses", Verdict.LOST),
-        ("drops-others", Verdict.STOPPED),
+        pytest.param("refuses", Verdict.LOST, marks=pytest.mark.whole),
+        pytest.param("drops-others", Verdict.STOPPED, marks=pytest.mark.whole),
         ("talks-nonsense", Verdict.NONSENSE),
     ],
 )
@@ -102,6 +102,7 @@ async def test_what_is_wrong_with_a_server_is_found_and_nothing_else(way: str, v
             assert len(finding.scripts) == 1
 
 
+@pytest.mark.whole
 @trio_test
 async def test_a_server_that_dies_is_started_again_and_the_attack_found(tmp_path: Path) -> None:
     url, command = process("falls")

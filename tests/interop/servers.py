@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import secrets
 import socket
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -119,13 +120,19 @@ async def tinyproxy(folder: Path, *lines: str) -> AsyncIterator[int]:
         yield port
 
 
+#: Below those that the system gives out by itself (from 32768 on), which may go to somebody else meanwhile.
+_PORTS = range(20_000, 32_000)
+
+
 def free_ports(count: int) -> list[int]:
     """Ports that were free a moment ago, all different, for servers that cannot choose one themselves."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [int(each.getsockname()[1]) for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
+    chosen: list[int] = []
+    while len(chosen) < count:
+        port = secrets.choice(_PORTS)
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            if port not in chosen:
+                chosen.append(port)
+    return chosen
 
 
 async def _listens(process: trio.Process, port: int) -> bool:

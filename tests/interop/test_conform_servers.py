@@ -47,6 +47,7 @@ async def compare(url: str, expected: Expected, **options: Any) -> None:
     assert expected.certain - found.keys() == set()
 
 
+@pytest.mark.whole
 @trio_test
 async def test_mosquitto(tmp_path: Path) -> None:
     counterparts.need("mosquitto")
@@ -58,19 +59,23 @@ async def test_mosquitto(tmp_path: Path) -> None:
         await compare(server.url, MOSQUITTO)
 
 
+@pytest.mark.whole
 @trio_test
 async def test_aedes() -> None:
     async with servers.aedes() as server:
         await compare(server.url, AEDES)
 
 
+@pytest.mark.whole
 @trio_test
 async def test_amqtt(tmp_path: Path) -> None:
     async with servers.amqtt(tmp_path) as server:
         await compare(server.url, AMQTT, without=("retain", "session_expiry"), patience=1.5)
 
 
-@pytest.mark.parametrize(("profile", "kept"), [("webpubsub", 400), ("generic", 450)])
+@pytest.mark.parametrize(
+    ("profile", "kept"), [("webpubsub", 400), pytest.param("generic", 450, marks=pytest.mark.whole)]
+)
 @trio_test
 async def test_our_endpoint_fails_nothing(profile: str, kept: int) -> None:
     async with open_endpoint(profile=profile) as endpoint:

@@ -15,7 +15,7 @@ each_scenario = pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenar
 
 @each_scenario
 @pytest.mark.parametrize("version", [4, 5], ids=["3.1.1", "5.0"])
-@pytest.mark.parametrize("library", ["paho", "mqttjs"])
+@pytest.mark.parametrize("library", ["paho", pytest.param("mqttjs", marks=pytest.mark.whole)])
 @trio_test
 async def test_other_clients_pass_on_mosquitto(library: str, version: int, scenario: Scenario, tmp_path: Path) -> None:
     async with servers.mosquitto(tmp_path) as server:
@@ -23,7 +23,7 @@ async def test_other_clients_pass_on_mosquitto(library: str, version: int, scena
 
 
 @each_scenario
-@pytest.mark.parametrize("library", ["paho", "mqttjs"])
+@pytest.mark.parametrize("library", ["paho", pytest.param("mqttjs", marks=pytest.mark.whole)])
 @trio_test
 async def test_other_clients_pass_on_aedes(library: str, scenario: Scenario) -> None:
     async with servers.aedes() as server:

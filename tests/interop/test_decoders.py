@@ -27,6 +27,7 @@ def test_a_known_decoder_takes_what_is_good_and_not_what_is_cut_off(name: str) -
             assert decoder.decode(b"\x30\x7f\0", version, Role.SERVER).taken is Taken.REFUSED
 
 
+@pytest.mark.whole
 def test_all_of_them_answer_to_the_same_bytes(capsys: pytest.CaptureFixture[str]) -> None:
     need("decoders")
     need("mqttjs")

@@ -48,6 +48,7 @@ async def test_an_hour_of_keep_alive_then_silence(version: int, autojump_clock: 
             assert (line.dialled, client.session_present) == (dialled + 1, True)
 
 
+@pytest.mark.whole
 @trio_test
 async def test_a_week_of_tokens_that_live_for_an_hour(autojump_clock: trio.testing.MockClock) -> None:
     async with network(latency=0.05) as (server, wires):
@@ -84,6 +85,7 @@ async def test_a_week_of_tokens_that_live_for_an_hour(autojump_clock: trio.testi
         assert line.dialled == len(connected)
 
 
+@pytest.mark.whole
 @trio_test
 async def test_seventy_thousand_publishes_go_round_the_packet_identifiers(
     autojump_clock: trio.testing.MockClock,
