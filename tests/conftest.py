@@ -20,13 +20,20 @@ settings.load_profile("ci" if os.environ.get("CI") else "dev")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave the longest tests to the whole run, so that the plain one takes less than three minutes."""
-    if os.environ.get("MQTTWS_WHOLE"):
-        return
-    left = [item for item in items if item.get_closest_marker("whole")]
-    if left:
-        config.hook.pytest_deselected(items=left)
-        items[:] = [item for item in items if not item.get_closest_marker("whole")]
+    """Leave the longest tests to the whole run, so that the plain one takes less than three minutes.
+
+    The slowest of those that stay are dealt out over the whole list, of which each worker has a part.
+    """
+    if not os.environ.get("MQTTWS_WHOLE"):
+        left = [item for item in items if item.get_closest_marker("whole")]
+        if left:
+            config.hook.pytest_deselected(items=left)
+            items[:] = [item for item in items if not item.get_closest_marker("whole")]
+    slowest = [item for item in items if item.get_closest_marker("slowest")]
+    others = [item for item in items if not item.get_closest_marker("slowest")]
+    for number, item in enumerate(slowest):
+        others.insert(number * (len(others) // len(slowest)), item)
+    items[:] = others
 
 
 @pytest.fixture

@@ -18,6 +18,8 @@ from mqttws.webpubsub import Roles
 from tests.interop import counterparts, servers
 from tests.interop.conform_expected import AEDES, AMQTT, MOSQUITTO, Expected
 
+pytestmark = pytest.mark.slowest
+
 #: Seconds for one Server; on an idle machine each takes 10 to 20.
 DEADLINE: Final = 150.0
 

@@ -18,6 +18,8 @@ from mqttws.conformance.runner import Plan, faults
 from mqttws.conformance.verdict import Result, Verdict
 from tests.interop.counterparts import find_node_packages
 
+pytestmark = pytest.mark.slowest
+
 #: Most of the time a Client is waited for, so many may go on side by side. What is known to fail need not fail twice.
 PLAN: Final = Plan(at_once=8, check_seconds=120.0, seconds=400.0, seed=1, confirm=False)
 
@@ -165,7 +167,9 @@ def check(name: str, *only: str) -> dict[str, Said]:
 
     async def run() -> list[Result]:
         patterns = [f"client/{one}" for one in only]
-        return await run_client(command_of(name), environment=environment_of(), only=patterns, plan=PLAN)
+        # Hundreds of programs are started: their coverage is measured where each is started once.
+        environment = {**environment_of(), "COVERAGE_PROCESS_START": ""}
+        return await run_client(command_of(name), environment=environment, only=patterns, plan=PLAN)
 
     results = trio.run(run)
     assert not faults(results)
