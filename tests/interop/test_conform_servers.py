@@ -38,7 +38,10 @@ def failures(results: Sequence[Result]) -> dict[str, str]:
 
 
 async def compare(url: str, expected: Expected, **options: Any) -> None:
-    """What fails is what is known to. What is not is looked at once more: this machine may be busy."""
+    """What fails is what is known to. What is not is looked at once more: this machine may be busy.
+
+    Of a Server that races with itself four of five have to fail: it gets some right by chance, not always the same.
+    """
     found = failures(await checked(url, confirm=False, **options))
     unknown = found.keys() - expected.possible
     if unknown:
@@ -46,7 +49,11 @@ async def compare(url: str, expected: Expected, **options: Any) -> None:
             check: reason for check, reason in found.items() if check not in unknown
         }
     assert {check: reason for check, reason in found.items() if check not in expected.possible} == {}
-    assert expected.certain - found.keys() == set()
+    missing = expected.certain - found.keys()
+    if missing:
+        found |= failures(await checked(url, only=sorted(missing), **options))
+        missing = expected.certain - found.keys()
+    assert len(missing) <= expected.tolerated, sorted(missing)
 
 
 @pytest.mark.whole
