@@ -19,6 +19,24 @@ def test_a_limit_is_of_time_or_of_work() -> None:
         time.sleep(0.05)  # waiting is no work
 
 
+def limited_within(before: float, seconds: float) -> None:
+    """Wait for so long in a block of its own inside another one that is endless."""
+    with time_limit(before):
+        with time_limit(10.0):
+            time.sleep(seconds)
+        time.sleep(10)
+
+
+def test_a_timer_from_before_goes_on() -> None:
+    with pytest.raises(Hang, match=r"within 0\.2 "):
+        limited_within(0.2, 0.01)
+
+
+def test_a_timer_from_before_that_should_have_run_out_does_so_at_once() -> None:
+    with pytest.raises(Hang, match=r"within 0\.01 "):
+        limited_within(0.01, 0.05)
+
+
 def test_only_the_main_thread_has_a_timer() -> None:
     ended: list[bool] = []
 
