@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import pytest
 
 import mqttws.codec
-from mqttws.codec import Connect, Disconnect, PubAck, Publish, dissect, encode, explain
+from mqttws.codec import Connect, Disconnect, PubAck, Publish, RawPacket, dissect, encode, explain
 from mqttws.errors import MalformedPacket
 from mqttws.vocabulary import PacketType, ProtocolVersion, QoS, Role
 
@@ -167,6 +168,47 @@ def test_a_stream_as_text() -> None:
     publish = Publish("a/b", b"hi", QoS.AT_LEAST_ONCE, packet_id=7, properties={"message_expiry_interval": 90})
     data = encode(publish) + encode(PubAck(7))[:1] + bytes.fromhex("03 0007 92") + encode(Disconnect())
     assert explain(data) == EXPLAINED
+
+
+def work(data: bytes) -> int:
+    """How many functions, those of C among them, are called to explain these bytes."""
+    calls = 0
+
+    def count(_frame: FrameType, event: str, _arg: object) -> None:
+        nonlocal calls
+        calls += event in ("call", "c_call")
+
+    before = sys.getprofile()
+    sys.setprofile(count)
+    try:
+        explain(data)
+    finally:
+        sys.setprofile(before)
+    return calls
+
+
+@pytest.mark.parametrize(
+    "many",
+    [
+        pytest.param(lambda count: RawPacket(0x90, b"\0\1\0" + b"\x80" * count), id="Reason Codes"),
+        pytest.param(lambda count: RawPacket(0x82, b"\0\1\0" + b"\0\1#\0" * count), id="subscriptions"),
+        pytest.param(
+            lambda count: RawPacket(0x40, b"\0\1\0\xff\xff\x7f" + b"\x26\0\1a\0\1b" * count), id="User Properties"
+        ),
+        pytest.param(
+            lambda count: RawPacket(0x30, b"\0\1a\xff\xff\x7f" + b"\x0b\0" * count), id="Subscription Identifiers"
+        ),
+        pytest.param(lambda count: [RawPacket(0xC0, b"")] * count, id="packets"),
+        pytest.param(lambda count: [RawPacket(0xC1, b"\0")] * count, id="packets with a fault"),
+    ],
+)
+def test_the_work_grows_with_the_bytes(many: Callable[[int], RawPacket | list[RawPacket]]) -> None:
+    def stream(count: int) -> bytes:
+        packets = many(count)
+        return b"".join(map(encode, packets)) if isinstance(packets, list) else encode(packets)
+
+    few, more = work(stream(100)), work(stream(400))
+    assert 3 * few < more < 5 * few  # four times the rows
 
 
 def gallery() -> Iterator[Any]:
