@@ -88,6 +88,7 @@ def _print(report: LoopReport, args: Namespace) -> None:
             name: round(1e6 * report.seconds[name] / count, 1) for name, count in report.inputs.items() if count
         },
         "slowest_seconds": round(report.slowest, 4),
+        "slowest_bytes": report.slowest_size,
         "grown_mib": round(report.grown, 1),
         "grown_objects": report.objects,
         "findings": len(report.findings),
@@ -98,7 +99,8 @@ def _print(report: LoopReport, args: Namespace) -> None:
     print(f"{total:,} inputs from seed {args.seed}, {len(report.findings)} findings")
     for name, count in report.inputs.items():
         print(f"  {name:18} {count:>12,} inputs  {1e6 * report.seconds[name] / max(count, 1):8.1f} µs each")
-    print(f"slowest input {report.slowest:.3f} s; memory grew by {report.grown:.1f} MiB and {report.objects:,} objects")
+    slowest = f"slowest input {report.slowest:.3f} s for {report.slowest_size:,} bytes"
+    print(f"{slowest}; memory grew by {report.grown:.1f} MiB and {report.objects:,} objects")
 
 
 def _atheris(args: Namespace, targets: list[str]) -> int:

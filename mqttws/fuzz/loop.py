@@ -28,7 +28,10 @@ _WARM: Final = 0.2
 
 @dataclass(slots=True)
 class LoopReport:
-    """What a run has done: inputs and seconds by target, findings, and growth of memory in MiB since it was warm."""
+    """What a run has done: inputs and seconds by target, findings, and growth of memory in MiB since it was warm.
+
+    ``slowest`` is in seconds, and ``slowest_size`` how many bytes that input has: a long one takes longer by right.
+    """
 
     inputs: dict[str, int]
     seconds: dict[str, float]
@@ -36,6 +39,7 @@ class LoopReport:
     grown: float = 0.0
     objects: int = 0
     slowest: float = 0.0
+    slowest_size: int = 0
 
 
 def resident() -> float:
@@ -82,7 +86,8 @@ class _Loop:
             taken = time.perf_counter() - begun
             report.inputs[name] += 1
             report.seconds[name] += taken
-            report.slowest = max(report.slowest, taken)
+            if taken > report.slowest:
+                report.slowest, report.slowest_size = taken, len(data)
             if failure is not None and (name, failure[0]) not in self._seen:
                 self._seen.add((name, failure[0]))
                 finding = self._finding(name, data, failure)

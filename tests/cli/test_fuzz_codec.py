@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -172,10 +173,12 @@ def test_our_own_targets_run_clean(tmp_path: Path, capsys: pytest.CaptureFixture
     out = capsys.readouterr().out
     assert out.startswith("300 inputs from seed 0, 0 findings\n")
     assert "codec" in out
+    assert re.search(r"^slowest input [0-9.]+ s for [0-9,]+ bytes; memory grew by ", out, re.MULTILINE)
     assert not (tmp_path / "f").exists()
     assert main(["fuzz", "self", *arguments, "--json"]) == 0
     figures = json.loads(capsys.readouterr().out)
     assert figures["by_target"] == {"codec": 150, "link-server": 150}
+    assert figures["slowest_bytes"] > 0
 
 
 def test_what_our_own_targets_find_is_written_at_once(

@@ -18,6 +18,7 @@ def test_all_targets_run_clean() -> None:
     assert sum(report.inputs.values()) == 350
     assert set(report.inputs.values()) == {50}
     assert report.slowest > 0
+    assert report.slowest_size > 0
 
 
 def test_it_stops_when_time_is_over() -> None:
