@@ -29,6 +29,7 @@ __all__ = [
     "Request",
     "Response",
     "asks_for_websocket",
+    "bearer",
     "header",
     "shown",
 ]
@@ -102,6 +103,12 @@ def header(headers: Iterable[tuple[str, str]], name: str) -> str | None:
     """The value of a header, several of one name joined by commas (RFC 9110, 5.3); None where there is none."""
     values = [value for key, value in headers if key.lower() == name]
     return ", ".join(values) if values else None
+
+
+def bearer(headers: Iterable[tuple[str, str]]) -> str | None:
+    """The token of ``Authorization: Bearer`` (RFC 6750, 2.1); None where there is none."""
+    scheme, _, token = (header(headers, "authorization") or "").partition(" ")
+    return token.strip() or None if scheme.lower() == "bearer" else None
 
 
 def shown(headers: Iterable[tuple[str, str]]) -> Headers:

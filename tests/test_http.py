@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mqttws.errors import LocalProtocolError
-from mqttws.http import BadMessage, HttpClient, HttpServer, Limits, Request, Response, header, shown
+from mqttws.http import BadMessage, HttpClient, HttpServer, Limits, Request, Response, bearer, header, shown
 
 GET = b"GET /a?b=c HTTP/1.1\r\nHost: x\r\nX-Two: 1\r\nX-Two: 2\r\n\r\n"
 
@@ -402,6 +402,21 @@ def test_a_request_that_http_forbids_is_our_own_fault(request_: Request) -> None
     with pytest.raises(LocalProtocolError) as caught:
         HttpClient().send(request_)
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("headers", "token"),
+    [
+        ([("Host", "x"), ("Authorization", "Bearer a.b.c")], "a.b.c"),
+        ([("authorization", "bEARER  a.b.c ")], "a.b.c"),
+        ([("authorization", "Bearer a"), ("authorization", "Bearer b")], "a, Bearer b"),  # which is no token at all
+        ([("authorization", "Bearer")], None),
+        ([("authorization", "Basic a.b.c")], None),
+        ([], None),
+    ],
+)
+def test_a_bearer_token_is_what_follows_its_scheme(headers: list[tuple[str, str]], token: str | None) -> None:
+    assert bearer(headers) == token
 
 
 def test_no_repr_shows_a_secret() -> None:

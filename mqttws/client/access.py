@@ -12,6 +12,7 @@ from typing import TypeAlias
 import trio
 
 from mqttws.errors import AccessExpired, AccessFailed, MqttError
+from mqttws.http import bearer
 from mqttws.webpubsub import ClientAccessUrl, claimed_expiry
 
 __all__ = ["Access", "AccessSource", "Ticket", "UrlSource"]
@@ -72,7 +73,7 @@ class AccessSource:
         now = trio.current_time()
         stated = access.expires_at
         if stated is None:
-            stated = claimed_expiry(address.token or _bearer(access.headers))
+            stated = claimed_expiry(address.token or bearer(access.headers))
         expires = math.inf if stated is None else now + stated - time.time()
         if not self.renewable:
             expires = self._fixed_expires = min(expires, self._fixed_expires)
@@ -143,9 +144,3 @@ def _moved(address: ClientAccessUrl, to: ClientAccessUrl) -> ClientAccessUrl:
     if to.target != "/":
         return to
     return replace(address, secure=to.secure, host=to.host, port=to.port)
-
-
-def _bearer(headers: Sequence[tuple[str, str]]) -> str | None:
-    value = next((value for name, value in headers if name.lower() == "authorization"), "")
-    scheme, _, token = value.partition(" ")
-    return token.strip() if scheme.lower() == "bearer" else None

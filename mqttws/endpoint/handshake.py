@@ -14,6 +14,7 @@ from typing import Any, Final
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from mqttws.endpoint.service import Service
+from mqttws.http import bearer, header
 from mqttws.webpubsub import MQTT_PATH, Claims, Grants, Roles, TokenFault, TokenRefused, check_hub, read_token
 
 __all__ = ["SUBPROTOCOL", "Admission", "Door", "Refusal", "local_audiences"]
@@ -136,7 +137,7 @@ class Door:
         if self._hubs is not None and hub not in self._hubs:
             text = f"there is no hub '{hub}' at this endpoint; names are case-sensitive"
             return Refusal(service.unknown_path_status, text)
-        origin = _header(headers, "origin")
+        origin = header(headers, "origin")
         if service.origins is not None and origin is not None and origin not in service.origins:
             return Refusal(403, "pages of this origin may not connect (setting 'origins')")
         return None
@@ -170,7 +171,7 @@ class Door:
         if token is None and service.anonymous:
             return replace(admission, grants=_ANONYMOUS[service.anonymous_roles])
         try:
-            claims = read_token(token, self._keys, tuple(self._audiences(path)), now, service.clock_skew)
+            claims = self.read(token, (path,), now)
         except TokenRefused as refused:
             if refused.reason is TokenFault.GROUP_NAME:
                 return Refusal(service.group_name_status, refused.message)
@@ -181,11 +182,15 @@ class Door:
             claims = replace(claims, groups=(), warnings=())
         return _with_claims(admission, claims, lifetime=claims.expires_at - now)
 
-    def _audiences(self, path: str) -> Iterator[str]:
-        yield self._endpoint + path
-        if self._service.lenient_audience:
-            for endpoint in local_audiences(self._endpoint):
-                yield endpoint + path
+    def read(self, token: str | None, paths: Sequence[str], now: float) -> Claims:
+        """The claims of a token that is made out to one of these ``paths`` of ours, signed with a key that counts.
+
+        Raises :class:`TokenRefused`.
+        """
+        service = self._service
+        lenient = local_audiences(self._endpoint) if service.lenient_audience else ()
+        audiences = tuple(endpoint + path for endpoint in (self._endpoint, *lenient) for path in paths)
+        return read_token(token, self._keys, audiences, now, service.clock_skew)
 
 
 #: Roles of who comes without a token.
@@ -232,11 +237,6 @@ def _token(
 ) -> str | None:
     """The access token: from the query, else from the header ``Authorization: Bearer``, or the other way (row 2)."""
     in_query = next((value for name, value in parameters if name == "access_token"), None)
-    scheme, _, credentials = (_header(headers, "authorization") or "").partition(" ")
-    in_header = credentials.strip() or None if scheme.lower() == "bearer" else None
+    in_header = bearer(headers)
     first, second = (in_header, in_query) if header_first else (in_query, in_header)
     return first if first is not None else second
-
-
-def _header(headers: Sequence[tuple[str, str]], wanted: str) -> str | None:
-    return next((value for name, value in headers if name.lower() == wanted), None)

@@ -7,17 +7,16 @@ made out to the very URL that it is sent to.
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote
 
 import trio
 
-from mqttws.endpoint.handshake import local_audiences
 from mqttws.endpoint.rest_call import ApiError, Call, Params, answer
 from mqttws.endpoint.rest_operations import OPERATIONS, Operation
-from mqttws.http import Request, Response, header
-from mqttws.webpubsub import TokenRefused, check_hub, read_token
+from mqttws.http import Request, Response, bearer
+from mqttws.webpubsub import TokenRefused, check_hub
 
 if TYPE_CHECKING:
     from mqttws.endpoint.endpoint import Endpoint
@@ -85,28 +84,12 @@ class Rest:
     # -- who may ------------------------------------------------------------------------------------------------------
 
     def _authenticate(self, request: Request) -> None:
-        scheme, _, token = (header(request.headers, "authorization") or "").partition(" ")
-        service = self._endpoint.service
-        keys = self._endpoint.keys if service.secondary_key else self._endpoint.keys[:1]
+        # The request's URL, with its query and without: revisions of the documentation say the one and the other.
+        whole = f"{request.path}?{request.query}" if request.query else request.path
         try:
-            read_token(
-                token.strip() if scheme.lower() == "bearer" else None,
-                keys,
-                tuple(self._audiences(request)),
-                time.time(),
-                service.clock_skew,
-            )
+            self._endpoint.door.read(bearer(request.headers), (request.path, whole), time.time())
         except TokenRefused as refused:
             raise ApiError(401, "Unauthorized", refused.message, (("www-authenticate", "Bearer"),)) from None
-
-    def _audiences(self, request: Request) -> Iterator[str]:
-        """The request's URL, with its query and without: revisions of the documentation say the one and the other."""
-        endpoint = self._endpoint.address
-        lenient = local_audiences(endpoint) if self._endpoint.service.lenient_audience else ()
-        for base in (endpoint, *lenient):
-            yield base + request.path
-            if request.query:
-                yield f"{base}{request.path}?{request.query}"
 
 
 def _find(request: Request, rest: str) -> tuple[Operation, dict[str, str]]:
