@@ -68,12 +68,12 @@ def _connect() -> Iterator[Wrong]:
     )  # fmt: skip
     yield wrong_client(
         "adds_credentials", "It gives a User Name and a Password that nobody has told it.",
-        v5=("MQTT-3.1.2-16", "MQTT-3.1.2-18"), v311=("MQTT-3.1.2-18", "MQTT-3.1.2-20"),
+        v5=("MQTT-3.1.2-16", "MQTT-3.1.2-18"), v311=("MQTT-3.1.2-18", "MQTT-3.1.2-20"), unwise=True,
         from_subject=editing(Connect, username=lambda said: said or "x", password=lambda said: said or b"x"),
     )  # fmt: skip
     yield wrong_client(
         "adds_will", "It has a Will that nobody has told it.",
-        v5=("MQTT-3.1.2-11", "MQTT-3.1.2-13"), v311=("MQTT-3.1.2-11", "MQTT-3.1.2-13", "MQTT-3.1.2-15"),
+        v5=("MQTT-3.1.2-11", "MQTT-3.1.2-13"), v311=("MQTT-3.1.2-11", "MQTT-3.1.2-13", "MQTT-3.1.2-15"), unwise=True,
         from_subject=editing(Connect, will=lambda said: said or Will("x", b"x", 1, True)),  # type: ignore[arg-type]
     )  # fmt: skip
     yield wrong_client(
@@ -319,7 +319,7 @@ def _ends() -> Iterator[Wrong]:
     )  # fmt: skip
     yield wrong_client(
         "changes_reason_of_disconnect", "Its DISCONNECT always says 0x00.",
-        v5="MQTT-3.14.2-1", from_subject=editing(Disconnect, reason_code=0),
+        v5="MQTT-3.14.2-1", unwise=True, from_subject=editing(Disconnect, reason_code=0),
     )  # fmt: skip
     yield wrong_client(
         "stays_though_sent_away", "It passes over a DISCONNECT of the Server.",

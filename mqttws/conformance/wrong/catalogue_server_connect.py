@@ -289,16 +289,26 @@ def _limits() -> Iterator[Wrong]:
     )  # fmt: skip
     yield wrong_server(
         "takes_wills_above_maximum_qos", "It takes Wills above its Maximum QoS.",
-        v5="MQTT-3.2.2-12", offer="limited", visit={"judge": lambda _self, _packet: 0},
+        v5="MQTT-3.2.2-12", offer="limited", visit={"judge": _let_in_for(ReasonCode.QOS_NOT_SUPPORTED)},
     )  # fmt: skip
     yield wrong_server(
         "takes_retained_wills", "It takes Wills to be retained although it retains nothing.",
-        v5="MQTT-3.2.2-13", offer="limited", visit={"judge": lambda _self, _packet: 0},
+        v5="MQTT-3.2.2-13", offer="limited", visit={"judge": _let_in_for(ReasonCode.RETAIN_NOT_SUPPORTED)},
     )  # fmt: skip
 
 
 def _more_aliases(packet: Connect) -> Connect:
     return _plus(packet, topic_alias_maximum=100) if packet.properties.get("topic_alias_maximum") else packet
+
+
+def _let_in_for(refusal: ReasonCode) -> Any:
+    """One reason not to let a Client in counts for nothing."""
+
+    def judge(self: Visit, packet: Connect) -> int:
+        reason_code = Visit.judge(self, packet)
+        return 0 if reason_code == refusal else reason_code
+
+    return judge
 
 
 def _close_link(self: Member, publish: Publish) -> None:

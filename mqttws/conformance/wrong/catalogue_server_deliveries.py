@@ -67,11 +67,6 @@ def _recipients() -> Iterator[Wrong]:
         "forgets_subscriptions_of_sessions", "A Client that comes back has no subscriptions any more.",
         v5="MQTT-4.1.0-1", v311="MQTT-4.1.0-1", also=("*",), broker={"resume": _resume_unsubscribed},
     )  # fmt: skip
-    yield wrong_server(
-        "grants_wildcards_it_does_not_serve", "It grants a filter with a wildcard, and compares it letter by letter.",
-        v5="MQTT 5.0, 3.2.2.3.11", offer="limited",
-        visit={"grant": lambda _self, _filter, qos, **_: min(qos, 1)}, broker={"recipients": _literal},
-    )  # fmt: skip
 
 
 def _everybody(self: Broker, message: Message) -> Iterator[Any]:
@@ -92,13 +87,6 @@ def _is_own(self: Broker, member: Member, message: Message, held: Held) -> bool:
 def _without_parent(self: Broker, message: Message) -> Iterator[Any]:
     for member, held in Broker.recipients(self, message):
         rest = [one for one in held if one.topic_filter != f"{message.topic}/#"]
-        if rest:
-            yield member, rest
-
-
-def _literal(self: Broker, message: Message) -> Iterator[Any]:
-    for member, held in Broker.recipients(self, message):
-        rest = [one for one in held if one.topic_filter == message.topic]
         if rest:
             yield member, rest
 

@@ -163,10 +163,6 @@ def _giving_retained() -> Iterator[Wrong]:
         "forwards_no_retain", "It forwards messages without RETAIN, also where they are to go as published.",
         v5="MQTT-3.3.1-13", broker={"deliver": _deliver_unretained},
     )  # fmt: skip
-    yield wrong_server(
-        "forgets_retained_with_session", "Retained messages go with the Session of their sender.",
-        v311="MQTT-3.1.2-7", broker={"end": _end_retained},
-    )  # fmt: skip
 
 
 def _keep_first(self: Broker, message: Message) -> None:
@@ -202,12 +198,6 @@ def _deliver_as_published(self: Broker, member: Member, message: Message, held: 
 
 def _deliver_unretained(self: Broker, member: Member, message: Message, held: Any) -> None:
     member.put(Waiting(self.copy(member, message, held, retain=False), message.expires))
-
-
-def _end_retained(self: Broker, member: Member) -> None:
-    for message in [one for one in self.retained.values() if one.sender == member.key]:
-        del self.retained[message.topic]
-    Broker.end(self, member)
 
 
 def _forwarding() -> Iterator[Wrong]:

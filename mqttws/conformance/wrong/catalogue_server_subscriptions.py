@@ -127,9 +127,9 @@ def _granted() -> Iterator[Wrong]:
         broker={"qos_for": lambda _self, _message, held: max(one.options.qos for one in held)},
     )  # fmt: skip
     yield wrong_server(
-        "grants_wildcards_it_does_not_have", "It grants subscriptions with wildcards that it does not support.",
-        v311="MQTT-3.8.3-2", offer="limited", visit={"grant": lambda _self, _filter, qos, **_: min(qos, 1)},
-        broker={"recipients": _exact_only},
+        "grants_wildcards_it_does_not_have", "It grants filters with wildcards, and compares them letter by letter.",
+        v5="MQTT 5.0, 3.2.2.3.11", v311="MQTT-3.8.3-2", offer="limited",
+        visit={"grant": lambda _self, _filter, qos, **_: min(qos, 1)}, broker={"recipients": _exact_only},
     )  # fmt: skip
 
 

@@ -220,7 +220,7 @@ def _server_only() -> Iterator[Wrong]:
                  ("RFC 6455, 4.2.1", "RFC 6455, 4.2.2", "RFC 6455, 4.4", "MQTT-6.0.0-4"), also=("*",),
                  head_from_tester=_good_request)  # fmt: skip
     yield _wrong(Kind.SERVER, "takes_bad_keys", "It does not look at the key of a request.", "RFC 6455, 4.2.1",
-                 unwise=True, head_from_tester=_good_request)  # fmt: skip
+                 unwise=True, head_from_tester=_good_key)  # fmt: skip
     yield _wrong(Kind.SERVER, "takes_short_frames_only", "It passes over frames of more than 125 bytes.",
                  "MQTT-6.0.0-2", also=("*",), frame_from_tester=_short_only)  # fmt: skip
     yield _wrong(Kind.SERVER, "closes_with_forbidden_code", "Its Close frames have the code 1005.", "RFC 6455, 7.4.1",
@@ -248,6 +248,11 @@ def _good_request(self: Any, head: bytes) -> bytes:
         b"GET /mqtt HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: mqtt\r\nSec-WebSocket-Key: " + KEY.encode() + b"\r\n\r\n"
     )
+
+
+def _good_key(self: Any, head: bytes) -> bytes:
+    del self
+    return re.sub(rb"(?i)(sec-websocket-key: )[^\r]*", rb"\g<1>" + KEY.encode(), head)
 
 
 def _client_only() -> Iterator[Wrong]:
