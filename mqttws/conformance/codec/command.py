@@ -20,10 +20,9 @@ import os
 import queue
 import subprocess
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from tempfile import TemporaryFile
-from typing import IO, Final
+from typing import Final
 
 from mqttws.conformance.codec.answer import Answer, DecoderUnusable, Taken
 from mqttws.vocabulary import Role
@@ -32,6 +31,14 @@ __all__ = ["CommandDecoder", "read_answer"]
 
 #: Characters of one line of output that are read.
 _LONGEST_LINE: Final = 16 * 2**20
+#: Bytes of a line that a pipe takes at once if what stood before has been read.
+_FITS: Final = 4_096
+#: Lines of output that nobody has asked for and that are read; one is too many already.
+_MOST_LINES: Final = 8
+#: Bytes of what it writes to standard error that are kept, the last ones.
+_LAST_WORDS: Final = 2_000
+#: Seconds that it has to go, and its pipes to end.
+_FAREWELL: Final = 1.0
 #: Seconds for the first answer: interpreters take their time.
 _START: Final = 30.0
 #: What a process is asked first, to see that it is there: a PINGREQ or PINGRESP.
@@ -39,67 +46,96 @@ _PROBES: Final = {Role.CLIENT: b"c000", Role.SERVER: b"d000"}
 
 
 class _Process:
-    """One running decoder. A thread of its own waits for its lines, so that we need not."""
+    """One running decoder. Threads read what it says, so that we wait for it as long as we like and no longer."""
 
     def __init__(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
-        self.errors: IO[bytes] = TemporaryFile()  # noqa: SIM115 - closed in end()
         try:
             self._process = subprocess.Popen(  # noqa: S603 - the user's own command, without a shell
                 command,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                stderr=self.errors,
+                stderr=subprocess.PIPE,
                 env={**os.environ, **environment},
             )
         except OSError as error:
-            self.errors.close()
             raise DecoderUnusable(f"cannot run {command[0]}: {error.strerror or error}") from None
-        self._lines: queue.Queue[bytes] = queue.Queue()
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
+        self._lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+        self._errors = bytearray()
+        self._readers = [_begun(self._read), _begun(self._listen)]
+        self._writer: threading.Thread | None = None  # of a long line
 
     def _read(self) -> None:
         assert self._process.stdout is not None
         with self._process.stdout as output:
-            while line := output.readline(_LONGEST_LINE):
+            while self._lines.qsize() < _MOST_LINES and (line := output.readline(_LONGEST_LINE)):
                 self._lines.put(line)
         self._lines.put(b"")
 
+    def _listen(self) -> None:
+        assert self._process.stderr is not None
+        with self._process.stderr as output:
+            while chunk := os.read(output.fileno(), 65_536):
+                self._errors += chunk
+                del self._errors[:-_LAST_WORDS]
+
     def ask(self, line: bytes, limit: float) -> bytes | None:
-        """Its next line; empty when it has ended, None when there is none within ``limit`` seconds."""
-        assert self._process.stdin is not None
-        try:
-            self._process.stdin.write(line + b"\n")
-            self._process.stdin.flush()
-        except OSError:
-            return b""
+        """Its next line; empty when it has ended, None when there is none within ``limit`` seconds.
+
+        Raises :class:`DecoderUnusable` if one has come before: then nobody knows which answer belongs to what.
+        """
+        with suppress(queue.Empty):
+            early = self._lines.get_nowait()
+            if early:
+                raise DecoderUnusable(f"it says more than a line for each of ours: {early[:80]!r}")
+            return early
+        if len(line) < _FITS:
+            self._write(line + b"\n")
+        else:  # who does not read that would keep us waiting
+            self._writer = _begun(self._write, line + b"\n")
         try:
             return self._lines.get(timeout=limit)
         except queue.Empty:
             return None
 
+    def _write(self, line: bytes) -> None:
+        assert self._process.stdin is not None
+        with suppress(OSError):  # it reads no more: either it has ended, or no answer will come
+            self._process.stdin.write(line)
+            self._process.stdin.flush()
+
     def end(self) -> str:
-        """Stop it; its exit status and the end of what it wrote to standard error."""
-        process = self._process
+        """Stop it, by force if it does not end with its input; its exit status and its last words."""
         if not self._ends_by_itself():
-            process.kill()
-        status = process.wait()
-        self._reader.join()
-        self.errors.seek(max(0, self.errors.seek(0, os.SEEK_END) - 2_000))
-        said = self.errors.read().decode("utf-8", "replace").strip().splitlines()
-        self.errors.close()
+            self._process.kill()
+        status = self._process.wait()
+        for thread in filter(None, (*self._readers, self._writer)):  # what it has started may hold its pipes open
+            thread.join(_FAREWELL)
+        self._close_input()
+        said = self._errors.decode("utf-8", "replace").strip().splitlines()
         return f"exit status {status}" + (f": {said[-1]}" if said else "")
 
     def _ends_by_itself(self) -> bool:
         """Whether it ends when its input does."""
-        assert self._process.stdin is not None
-        with suppress(OSError):
-            self._process.stdin.close()
+        self._close_input()
         try:
-            self._process.wait(timeout=1.0)
+            self._process.wait(timeout=_FAREWELL)
         except subprocess.TimeoutExpired:
             return False
         return True
+
+    def _close_input(self) -> None:
+        """Unless it is still being written to: closing waits for that."""
+        assert self._process.stdin is not None
+        if self._writer is None or not self._writer.is_alive():
+            with suppress(OSError):
+                self._process.stdin.close()
+
+
+def _begun(work: Callable[..., None], *arguments: bytes) -> threading.Thread:
+    """A thread at work, which does not keep the interpreter from ending."""
+    thread = threading.Thread(target=work, args=arguments, daemon=True)
+    thread.start()
+    return thread
 
 
 class CommandDecoder:
@@ -148,12 +184,16 @@ class CommandDecoder:
         filled = [part.replace("{version}", str(version)).replace("{sender}", sender.value) for part in self._command]
         variables = {"MQTTWS_VERSION": str(version), "MQTTWS_SENDER": sender.value}
         process = _Process(filled, self._environment | variables)
-        line = process.ask(_PROBES[sender], max(self._limit, _START))
-        if not line:
-            how = process.end()
-            raise DecoderUnusable(f"{self.name} gives no answer" if line is None else f"{self.name}: {how}")
-        read_answer(line, self.name)
-        return process
+        try:
+            line = process.ask(_PROBES[sender], max(self._limit, _START))
+            if line:
+                read_answer(line, self.name)
+                return process
+        except DecoderUnusable:
+            process.end()
+            raise
+        how = process.end()
+        raise DecoderUnusable(f"{self.name} gives no answer" if line is None else f"{self.name}: {how}")
 
     def close(self) -> None:
         """End the processes."""
@@ -169,7 +209,7 @@ def read_answer(line: bytes, name: str) -> Answer:
     if word == "ok":
         try:
             fields = json.loads(rest) if rest else None
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise DecoderUnusable(f"{name}: what follows 'ok' is no JSON: {error}") from None
         return Answer(Taken.ACCEPTED, fields=fields if isinstance(fields, dict) else None)
     if word == "error":

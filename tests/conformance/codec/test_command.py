@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import textwrap
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -75,7 +76,45 @@ def test_a_command_that_never_answers_cannot_be_asked(script: Any, monkeypatch: 
         decoder.decode(PING, 5, Role.CLIENT)
 
 
-@pytest.mark.parametrize("line", [b"OK\n", b"\xff\n", b"ok {\n", b"yes\n"])
+def ask_often(decoder: CommandDecoder, data: bytes) -> None:
+    for _ in range(100):
+        decoder.decode(data, 5, Role.CLIENT)
+
+
+def test_a_command_that_says_more_than_it_is_asked_cannot_be_asked(script: Any) -> None:
+    decoder = script("print('ok', flush=True)\nanswer = 'error' if line == '01' else 'ok'")
+    with pytest.raises(DecoderUnusable, match="it says more than a line for each of ours"):
+        ask_often(decoder, PING)
+
+
+def test_a_command_that_never_stops_talking_nor_reads_is_held_within_bounds() -> None:
+    source = "import os, time\nwhile True: os.write(1, b'ok\\n'); os.write(2, bytes(10_000))"
+    decoder = CommandDecoder([sys.executable, "-c", source], name="x")
+    for _ in range(2):
+        with pytest.raises(DecoderUnusable, match="it says more than a line for each of ours"):
+            ask_often(decoder, bytes(100_000))
+    for process in decoder._running.values():
+        assert process._lines.qsize() <= 9
+        assert len(process._errors) <= 2_000
+    decoder.close()
+
+
+def test_a_command_that_reads_no_more_hangs_however_long_the_packet(script: Any) -> None:
+    decoder = script("print('ok', flush=True)\ntime.sleep(3600)\nanswer = ''", limit=0.2)
+    assert decoder.decode(bytes(1_000_000), 5, Role.CLIENT).taken is Taken.HUNG
+    decoder = script("answer = 'ok'")
+    assert decoder.decode(bytes(1_000_000), 5, Role.CLIENT).taken is Taken.ACCEPTED
+
+
+def test_a_process_that_a_command_leaves_behind_is_not_waited_for(script: Any) -> None:
+    left = "import subprocess\nsubprocess.Popen([sys.executable, '-c', 'import time; time.sleep(9)'])\n"
+    decoder = script(f"if line == '01':\n{textwrap.indent(left, '    ')}    os._exit(3)\nanswer = 'ok'", limit=0.2)
+    began = time.monotonic()
+    assert decoder.decode(b"\x01", 5, Role.CLIENT).taken is Taken.HUNG
+    assert time.monotonic() - began < 8
+
+
+@pytest.mark.parametrize("line", [b"OK\n", b"\xff\n", b"ok {\n", b"yes\n", b"ok " + b"[" * 200_000 + b"\n"])
 def test_a_line_that_means_nothing(line: bytes) -> None:
     with pytest.raises(DecoderUnusable, match=r"said|no JSON"):
         read_answer(line, "x")
