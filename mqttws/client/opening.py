@@ -148,11 +148,11 @@ async def open_client(
     Entering raises at once what prevents the first connection, unless ``reconnect`` says otherwise: :class:`ValueError`
     or :class:`~mqttws.errors.LocalProtocolError` for what cannot be sent, :class:`~mqttws.errors.HandshakeRefused`,
     :class:`~mqttws.errors.ConnectRefused`, :class:`~mqttws.errors.ConnectionLost` and whatever else the Server ends the
-    connection with. Later the same errors come out of every call that waits or is made after the client's end: nothing
-    else ends the block. Left without an exception, the block waits ``deadlines.linger`` seconds for exchanges under
-    way, sends DISCONNECT 0x00, and then raises the failure of a ``publish_soon`` whose receipt nobody has waited for.
-    Left by an exception it sends DISCONNECT 0x04 (3.1.1: closes without DISCONNECT), so that the Will is published, and
-    raises that exception.
+    connection with, right behind CONNACK as well. Later the same errors come out of every call that waits or is made
+    after the client's end: nothing else ends the block. Left without an exception, the block waits ``deadlines.linger``
+    seconds for exchanges under way, sends DISCONNECT 0x00, and then raises the failure of a ``publish_soon`` whose
+    receipt nobody has waited for. Left by an exception it sends DISCONNECT 0x04 (3.1.1: closes without DISCONNECT), so
+    that the Will is published, and raises that exception.
     """
     options = Options(
         version=ProtocolVersion(version),
