@@ -41,9 +41,9 @@ class Head:
 
     @property
     def status(self) -> int:
-        """Of an answer; 0 if there is none."""
+        """Of an answer; 0 if there is none of three digits."""
         words = self.line.split(" ")
-        return int(words[1]) if len(words) > 1 and words[1].isdecimal() else 0
+        return int(words[1]) if len(words) > 1 and words[1].isdecimal() and len(words[1]) == 3 else 0
 
     @property
     def target(self) -> str:

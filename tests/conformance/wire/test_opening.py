@@ -53,7 +53,13 @@ def test_an_answer_can_do_without_a_subprotocol() -> None:
 
 @pytest.mark.parametrize(
     ("line", "status", "target"),
-    [("HTTP/1.1 404 Not Found", 404, "404"), ("HTTP/1.1", 0, ""), ("GET /x HTTP/1.1", 0, "/x"), ("a b", 0, "b")],
+    [
+        ("HTTP/1.1 404 Not Found", 404, "404"),
+        ("HTTP/1.1", 0, ""),
+        ("GET /x HTTP/1.1", 0, "/x"),
+        ("a b", 0, "b"),
+        (f"HTTP/1.1 {'9' * 5_000}", 0, "9" * 5_000),
+    ],
 )
 def test_first_lines(line: str, status: int, target: str) -> None:
     assert (Head(line).status, Head(line).target) == (status, target)
