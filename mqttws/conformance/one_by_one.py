@@ -144,5 +144,5 @@ async def _led(check: Check, command: Sequence[str], known: _Known | None) -> tu
             await client_run.discover(subject)
             known = _Known(subject.versions, subject.patience)
         subject.versions, subject.patience, subject.watch = known.versions, known.patience, known.watch
-        (result,) = await run_checks([check], client_run.probes_of(subject))
+        (result,) = await run_checks([check], client_run.probes_of(subject), client_run.PLAN)
         return result, known

@@ -14,6 +14,7 @@ import trio
 from mqttws.conformance.check import Check, Kind, checks
 from mqttws.conformance.codec import InProcess
 from mqttws.conformance.one_by_one import CannotBeChecked, OneByOne
+from mqttws.conformance.runner import Plan
 from mqttws.conformance.verdict import Verdict
 from mqttws.endpoint import open_endpoint
 from mqttws.webpubsub import Roles
@@ -64,6 +65,8 @@ def test_a_client_is_found_out_once_and_watched_from_check_to_check(monkeypatch:
     monkeypatch.setattr("mqttws.conformance.client.run.discover", None)
     passive = check_of(Kind.CLIENT, "client/5.0/sends_protocol_name")
     assert kit.client(passive, command).verdict is Verdict.PASSED
+    monkeypatch.setattr("mqttws.conformance.client.run.PLAN", Plan(check_seconds=0.01))
+    assert kit.client(CLIENT, command).reason == "it was not over after 0.01 s"
 
 
 def test_a_decoder_may_be_a_function_an_object_or_a_command(tmp_path: Path) -> None:
