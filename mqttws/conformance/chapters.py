@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from mqttws.vocabulary import ProtocolVersion
@@ -12,6 +13,7 @@ _PACKETS: Final = (
     "CONNECT", "CONNACK", "PUBLISH", "PUBACK", "PUBREC", "PUBREL", "PUBCOMP", "SUBSCRIBE", "SUBACK", "UNSUBSCRIBE",
     "UNSUBACK", "PINGREQ", "PINGRESP", "DISCONNECT", "AUTH",
 )  # fmt: skip
+_CHAPTER: Final = re.compile(r"[0-9]{1,3}(\.[0-9]{1,3})*")
 _SHARED: Final = {
     "1.5": "Data types",
     **{f"3.{number}": name for number, name in enumerate(_PACKETS, 1)},
@@ -47,6 +49,8 @@ def chapter_title(chapter: str, version: int) -> str:
 
 def chapter_key(chapter: str) -> tuple[int, ...]:
     """For sorting. Raises :class:`ValueError` for what is no number of a chapter."""
+    if not _CHAPTER.fullmatch(chapter):
+        raise ValueError(f"{chapter[:40]!r} is no number of a chapter")
     return tuple(int(part) for part in chapter.split("."))
 
 

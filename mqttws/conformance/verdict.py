@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from math import isfinite
 from typing import Any, ClassVar
 
 __all__ = [
@@ -121,13 +122,16 @@ class Result:
     def from_json(cls, members: Any) -> Result:
         """Read :meth:`to_json`'s members again. Raises :class:`ValueError` for others."""
         try:
+            seconds = float(members["seconds"])
+            if not isfinite(seconds):
+                raise ValueError(f"a check took {seconds} seconds")
             texts = {name: str(members[name]) for name in ("check", "chapter", "title", "reason")}
             return cls(
                 version=int(members["version"]),
                 statements=tuple(map(str, members["statements"])),
                 verdict=Verdict(members["verdict"]),
                 transcript=tuple(map(str, members["transcript"])),
-                seconds=float(members["seconds"]),
+                seconds=seconds,
                 **texts,
             )
         except (KeyError, TypeError) as error:
