@@ -43,7 +43,7 @@ def test_loading_it_loads_nothing_else_of_this_package(pytester: pytest.Pytester
             assert {name for name in sys.modules if name.startswith("mqttws")} == {"mqttws", "mqttws.pytest_plugin"}
             assert not {"trio", "wsproto", "h11"} & sys.modules.keys()
     """
-    ran(pytester, source).assert_outcomes(passed=1)
+    assert ran(pytester, source).parseoutcomes() == {"passed": 1}
 
 
 def test_each_verdict_ends_a_test_in_its_own_way(pytester: pytest.Pytester) -> None:
@@ -68,7 +68,7 @@ def test_each_verdict_ends_a_test_in_its_own_way(pytester: pytest.Pytester) -> N
             mqtt_conformance.codec(check, lambda data: None)
     """
     result = ran(pytester, source)
-    result.assert_outcomes(passed=1, skipped=1, xfailed=1, failed=1)
+    assert result.parseoutcomes() == {"passed": 1, "skipped": 1, "xfailed": 1, "failed": 1}
     result.stdout.fnmatch_lines(
         [
             "FAILED codec/5.0/mqtt_3_3_1_4: *",
@@ -79,6 +79,24 @@ def test_each_verdict_ends_a_test_in_its_own_way(pytester: pytest.Pytester) -> N
         ]
     )
     result.stdout.no_fnmatch_line("*Traceback*")
+
+
+def test_what_a_subject_says_moves_no_cursor(pytester: pytest.Pytester) -> None:
+    source = """
+        import sys
+        import pytest
+        from mqttws.pytest_plugin import mqtt_checks
+
+        @pytest.mark.parametrize("said", ["unsupported", "crash", "nonsense"])
+        @pytest.mark.parametrize("check", mqtt_checks("codec", "5.0/MQTT-3.3.1-4"))
+        def test_codec(check, said, mqtt_conformance):
+            source = f"for line in __import__('sys').stdin: print('{said} \\\\x1b[2J \\\\x07', flush=True)"
+            mqtt_conformance.codec(check, [sys.executable, "-c", source])
+    """
+    result = ran(pytester, source)
+    assert result.parseoutcomes() == {"skipped": 1, "failed": 2}
+    assert "[2J" in result.stdout.str()
+    assert not {"\x1b", "\x07"} & set(result.stdout.str())
 
 
 def test_servers_and_clients_are_checked_from_plain_functions(pytester: pytest.Pytester) -> None:
@@ -96,7 +114,7 @@ def test_servers_and_clients_are_checked_from_plain_functions(pytester: pytest.P
             mqtt_conformance.client(check, [{sys.executable!r}, "-m", "mqttws", "conform", "subject", "{{url}}"])
     """
     result = ran(pytester, source)
-    result.assert_outcomes(passed=1, failed=1)
+    assert result.parseoutcomes() == {"passed": 1, "failed": 1}
     result.stdout.fnmatch_lines(["*it cannot be checked: *"])
 
 
@@ -128,14 +146,14 @@ TRAFFIC = """
 
 def test_without_the_option_nothing_is_said_of_statements(pytester: pytest.Pytester) -> None:
     result = ran(pytester, TRAFFIC)
-    result.assert_outcomes(passed=2)
-    result.stdout.no_fnmatch_line("*statements exercised*")
+    assert result.parseoutcomes() == {"passed": 2}
+    assert "statements exercised" not in result.stdout.str()
 
 
 @pytest.mark.parametrize("options", [(), ("-p", "xdist", "-n", "2")], ids=["here", "in other processes"])
 def test_statements_are_counted_over_all_tests(pytester: pytest.Pytester, options: tuple[str, ...]) -> None:
     result = ran(pytester, TRAFFIC, "--mqtt-statements", "-v", *options)
-    result.assert_outcomes(passed=2)
+    assert result.parseoutcomes() == {"passed": 2}
     result.stdout.fnmatch_lines(
         [
             "*= MQTT statements exercised =*",

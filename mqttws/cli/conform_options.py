@@ -19,7 +19,7 @@ from mqttws.cli.interrupt import interruptible
 from mqttws.cli.options import protocol_version, seconds, whole_number
 from mqttws.cli.outcome import ExitCode, UsageError
 from mqttws.conformance.check import Check, Kind
-from mqttws.conformance.report import Report
+from mqttws.conformance.report import Report, harmless
 from mqttws.conformance.runner import Plan, ProbeFactory, Runner, failed_in, faults, select
 from mqttws.conformance.verdict import Result, Verdict
 
@@ -135,5 +135,5 @@ def _told_of_faults(results: Iterable[Result]) -> int:
     """A check that is wrong itself is no finding, but must not go unnoticed."""
     wrong = faults(results)
     for result in wrong:
-        print(f"{result.check}: {result.reason}; please report this", file=sys.stderr)
+        print(f"{result.check}: {harmless(result.reason)}; please report this", file=sys.stderr)
     return ExitCode.FAILED if wrong else ExitCode.WELL
