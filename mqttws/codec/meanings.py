@@ -144,15 +144,18 @@ def meaning_of(name: str, value: Any) -> str:
 
 
 def reason_name(packet_type: PacketType, version: int, code: int) -> str:
-    """A Reason Code in words, by the packet it stands in."""
-    if version == 4 and packet_type is PacketType.CONNACK:
-        return name_of(code, version).partition(" ")[2] if code in _RETURN_CODES else "unknown"
+    """A Reason Code in words, by the packet it stands in; in 3.1.1 that is CONNACK or SUBACK."""
+    if version == 4:
+        return _IN_3_1_1[packet_type].get(code, "unknown")
     if code == 0 and packet_type in _ZERO:
         return _ZERO[packet_type]
     return name_of(code).partition(" ")[2] if code in _REASON_CODES else "unknown"
 
 
-_RETURN_CODES: Final = frozenset(ConnectReturnCode)
+_IN_3_1_1: Final = {
+    PacketType.CONNACK: {int(code): name_of(code, 4).partition(" ")[2] for code in ConnectReturnCode},
+    PacketType.SUBACK: {0: "Granted QoS 0", 1: "Granted QoS 1", 2: "Granted QoS 2", 0x80: "Failure"},
+}
 _REASON_CODES: Final = frozenset(ReasonCode)
 
 
