@@ -11,7 +11,7 @@ from typing import Any, Final, TypeVar
 
 import trio
 
-from mqttws.codec import Packet
+from mqttws.codec import Packet, RawPacket
 from mqttws.conformance.client.convention import (
     TASKS,
     Connected,
@@ -202,7 +202,10 @@ class Leading:
             await self.event(Disconnected)
 
     async def sent(self, visit: Visit, kind: type[_P], task: str) -> _P:
-        """The packet of a task that was given. Raises :class:`Inconclusive` if the Client does not do it."""
+        """The packet of a task that was given.
+
+        Raises :class:`Inconclusive` if the Client does not do it, and so :class:`Broken` for one that breaks a rule.
+        """
         for index, packet in enumerate(visit.aside):
             if isinstance(packet, kind):
                 del visit.aside[index]
@@ -214,6 +217,8 @@ class Leading:
                 raise Inconclusive(f"nobody was seen to {task}: {problem}") from None
         found = await self._first(visit, task)
         while not isinstance(found, kind):
+            if isinstance(found, RawPacket):
+                raise visit.broken_by(found, f"the packet of {task}")
             if not isinstance(found, Packet):
                 raise Inconclusive(f"it does not {task} as it should: {found}")
             visit.aside.append(found)

@@ -9,6 +9,7 @@ import trio
 
 from mqttws.codec import (
     Connect,
+    Disconnect,
     Packet,
     PingReq,
     PubAck,
@@ -60,6 +61,12 @@ class Visit(Peer):
     ) -> _P:
         """As :meth:`Peer.expect`; a Client may do many things of its own."""
         return await super().expect(kind, aside=aside, where=where, within=within)
+
+    async def another(self, found: Packet, wanted: str) -> Failed:
+        """As :meth:`Peer.another`; DISCONNECT begins the end of the connection, which is there for a Client to end."""
+        if isinstance(found, Disconnect) and (ending := await self.end()) is not None:
+            return Ended(wanted, ending, found)
+        return await super().another(found, wanted)
 
     async def receive(self, wanted: str = "a packet", *, within: float | None = None) -> Packet:
         """As :meth:`Peer.receive`; a Client has longer before it is accused of owing something."""

@@ -154,11 +154,15 @@ class Peer:
                 raise Ended(wanted, self.ending, self.disconnect)
             raise Missing(f"{wanted} has not come within {self.patience if within is None else within:g} s")
         if isinstance(found, RawPacket):
-            kind = "a packet of reserved type" if found.packet_type is None else found.packet_type.name
-            fault = self._fault_of(found)
-            rule = None if fault is None else fault.statement
-            raise Broken(f"it sent {kind} that breaks a rule by itself, where {wanted} was owed: {fault}", rule)
+            raise self.broken_by(found, wanted)
         return found
+
+    def broken_by(self, found: RawPacket, wanted: str) -> Broken:
+        """What to raise for a packet that breaks a rule by itself in the place of another one."""
+        kind = "a packet of reserved type" if found.packet_type is None else found.packet_type.name
+        fault = self._fault_of(found)
+        rule = None if fault is None else fault.statement
+        return Broken(f"it sent {kind} that breaks a rule by itself, where {wanted} was owed: {fault}", rule)
 
     async def expect(
         self,
@@ -178,8 +182,12 @@ class Peer:
             if isinstance(found, kind) and (where is None or where(found)):
                 return found
             if not isinstance(found, tuple(aside)):
-                raise Failed(f"{_name(type(found))} came where {wanted} was owed")
+                raise await self.another(found, wanted)
             self.aside.append(found)
+
+    async def another(self, found: Packet, wanted: str) -> Failed:
+        """What to raise for a packet that has come in the place of another one."""
+        return Failed(f"{_name(type(found))} came where {wanted} was owed")
 
     async def fence(self) -> list[Packet]:
         """Client only: what has come before the answer to a PINGREQ, and with it everything that was caused before.

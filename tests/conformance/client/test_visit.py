@@ -80,6 +80,16 @@ def test_what_a_client_does_of_its_own_is_no_failure() -> None:
     assert tried(check).verdict is Verdict.PASSED
 
 
+def test_a_client_may_say_disconnect_before_it_ends_the_connection() -> None:
+    async def check(probe: ClientProbe) -> None:
+        visit = await probe.connect()
+        await probe.task("disconnect")
+        with pytest.raises(Ended, match="behind DISCONNECT 0x00 came where PUBACK was owed"):
+            await visit.expect(PubAck)
+
+    assert tried(check).verdict is Verdict.PASSED
+
+
 def test_what_is_owed_and_never_comes_is_a_failure() -> None:
     async def check(probe: ClientProbe) -> None:
         visit = await probe.talk()

@@ -22,6 +22,7 @@ async def _begun(probe: ClientProbe) -> tuple[Visit, Auth]:
     if visit.connect.properties.get("authentication_method") != _METHOD:
         raise NotApplicable("the Client does not name an Authentication Method")
     await visit.send(ConnAck(properties=_said(_METHOD)))
+    await probe.greeted()
     await probe.task("reauthenticate")
     return visit, await probe.sent(visit, Auth, "reauthenticate")
 

@@ -37,6 +37,11 @@ def nameless(packet: Connect) -> RawPacket:
     return RawPacket(0x10, b"\0\4MQTT\4\0\0\x3c\0\0")
 
 
+def flagged(packet: Connect) -> RawPacket:
+    """A Will QoS without a Will."""
+    return RawPacket(0x10, b"\0\4MQTT\4\x0a\0\x3c\0\1a")
+
+
 WRONG: list[tuple[str, str, dict[str, Any], Verdict, str]] = [
     (
         "connect_is_not_first",
@@ -72,8 +77,22 @@ WRONG: list[tuple[str, str, dict[str, Any], Verdict, str]] = [
         "says_more_than_it_was_asked",
         "5.0",
         {"from_subject": editing(Connect, username="x")},
-        FAILED,
+        NOT_STRICT,
         "has a username that nobody asked for",
+    ),
+    (
+        "says_more_than_it_was_asked",
+        "3.1.1",
+        {"from_subject": each(Connect, flagged)},
+        FAILED,
+        "it sent CONNECT that breaks a rule by itself",
+    ),
+    (
+        "waits_for_pingresp_for_ever",
+        "3.1.1",
+        {"from_subject": dropping(PingReq)},
+        Verdict.NOT_TESTED,
+        "came where PINGREQ was owed",
     ),
     (
         "password_without_user_name",

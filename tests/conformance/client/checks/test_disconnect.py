@@ -25,8 +25,22 @@ WRONG: list[tuple[str, str, dict[str, Any], Verdict, str]] = [
         "says_another_reason",
         "5.0",
         {"from_subject": editing(Disconnect, reason_code=0)},
-        FAILED,
+        NOT_STRICT,
         "DISCONNECT has 0x00, not the 0x04",
+    ),
+    (
+        "says_another_reason",
+        "5.0",
+        {"from_subject": each(Disconnect, lambda _: RawPacket(0xE0, b"\5\0"))},
+        FAILED,
+        "it sent DISCONNECT that breaks a rule by itself",
+    ),
+    (
+        "stays_behind_its_disconnect",
+        "3.1.1",
+        {"from_subject": dropping(Disconnect)},
+        Verdict.NOT_TESTED,
+        "it leaves without DISCONNECT: a Close frame",
     ),
     ("stays_though_sent_away", "5.0", {"from_tester": dropping(Disconnect)}, NOT_STRICT, "goes on behind DISCONNECT"),
     (
