@@ -28,6 +28,8 @@ Methods: TypeAlias = Mapping[str, Any]
 OFFERS: Final[Mapping[str, Offer]] = {
     "full": Offer(),
     "limited": LIMITED,
+    "qos 0 only": Offer({"maximum_qos": 0}),
+    "one at a time": Offer({"receive_maximum": 1}),
     "accounts": Offer(accounts={"first": b"secret of the first", "second": b"secret of the second"}),
 }
 

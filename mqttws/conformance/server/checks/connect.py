@@ -32,7 +32,7 @@ async def other_packet_before_connect(probe: ServerProbe) -> None:
         peer = await probe.open()
         await peer.send(first)
         await peer.must_end(f"behind {first.packet_type.name} as the first packet")
-    await nothing_but(probe, watcher, topic, publisher, "a message that was published before CONNECT has come")
+    await nothing_but(probe, watcher, topic, publisher, "a message that was published before CONNECT has come", qos=0)
 
 
 @server_check(v5="MQTT-3.1.3-5", v311="MQTT-3.1.3-5")
@@ -165,7 +165,7 @@ async def packets_behind_a_refused_connect(probe: ServerProbe) -> None:
             await peer.end()
         if any(isinstance(one, ConnAck) and not one.reason_code for one in peer.arrived):
             continue  # it is accepted, which other checks judge
-        await nothing_but(probe, watcher, topic, publisher, "a message behind a refused CONNECT was published")
+        await nothing_but(probe, watcher, topic, publisher, "a message behind a refused CONNECT was published", qos=0)
 
 
 @server_check(v5="MQTT-3.2.0-1", v311="MQTT-3.2.0-1")

@@ -67,7 +67,7 @@ async def byte_order_mark_stripped(probe: ServerProbe) -> None:
         found = await probe.message(peer)
         if found.topic != marked:
             raise Failed(f"a message to {marked!a} comes on {found.topic!a}")
-        await nothing_but(probe, peer, bare, peer, f"a message to {marked!a} comes on the topic without U+FEFF")
+        await nothing_but(probe, peer, bare, peer, f"a message to {marked!a} comes on the topic without U+FEFF", qos=0)
 
 
 @server_check(v5="MQTT-1.5.7-1")

@@ -15,6 +15,8 @@ from mqttws.vocabulary import QOS
 _QOS1: Final = 0b0010
 _QOS3: Final = 0b0110
 _DUP: Final = 0b1000
+#: Packet Identifiers that look like another one if a byte is lost or turned round.
+_IDENTIFIERS: Final = (0x0102, 1, 0x0100, 0x7FFF, 0xFF00, 0xFFFF)
 
 
 @server_check(v5=("MQTT-3.3.1-3", "MQTT-4.3.2-2"), v311=("MQTT-3.3.1-3", "MQTT-4.3.2-1"), needs="qos1")
@@ -113,15 +115,7 @@ async def qos0_answered(probe: ServerProbe) -> None:
 )
 async def puback_for_qos1(probe: ServerProbe) -> None:
     """A PUBLISH of QoS 1 is answered by one PUBACK with its identifier."""
-    peer = await probe.connect()
-    topic = probe.topic()
-    for packet_id in (1, 0x0100, 0x7FFF, 0xFFFF):
-        await peer.send(Publish(topic, b"x", QOS[1], packet_id=packet_id))
-        found = await peer.expect(PubAck)
-        if found.packet_id != packet_id:
-            raise Failed(f"PUBACK has identifier {found.packet_id}, the PUBLISH had {packet_id}")
-    if more := [packet for packet in await peer.fence() if not isinstance(packet, Publish)]:
-        raise Failed(f"another {more[0].packet_type.name} came behind the PUBACKs")
+    await _answered(probe, 1, PubAck)
 
 
 @server_check(
@@ -131,15 +125,19 @@ async def puback_for_qos1(probe: ServerProbe) -> None:
 )
 async def pubrec_for_qos2(probe: ServerProbe) -> None:
     """A PUBLISH of QoS 2 is answered by one PUBREC with its identifier."""
-    peer = await probe.connect()
-    topic = probe.topic()
-    for packet_id in (1, 0x0100, 0x7FFF, 0xFFFF):
-        await peer.send(Publish(topic, b"x", QOS[2], packet_id=packet_id))
-        found = await peer.expect(PubRec)
+    await _answered(probe, 2, PubRec)
+
+
+async def _answered(probe: ServerProbe, qos: int, kind: type[PubAck | PubRec]) -> None:
+    """Each PUBLISH is answered by one packet of that kind, with its identifier."""
+    peer, topic = await probe.connect(), probe.topic()
+    for packet_id in _IDENTIFIERS[: probe.offers.get("receive_maximum", len(_IDENTIFIERS))]:  # QoS 2 remains open
+        await peer.send(Publish(topic, b"x", QOS[qos], packet_id=packet_id))
+        found = await peer.expect(kind)
         if found.packet_id != packet_id:
-            raise Failed(f"PUBREC has identifier {found.packet_id}, the PUBLISH had {packet_id}")
+            raise Failed(f"{kind.packet_type.name} has identifier {found.packet_id}, the PUBLISH had {packet_id}")
     if more := [packet for packet in await peer.fence() if not isinstance(packet, Publish)]:
-        raise Failed(f"another {more[0].packet_type.name} came behind the PUBRECs")
+        raise Failed(f"another {more[0].packet_type.name} came behind the {kind.packet_type.name}s")
 
 
 @server_check(v5="MQTT-3.3.4-1", v311=("MQTT-3.3.5-2", "MQTT-3.3.4-1"), needs="qos1")

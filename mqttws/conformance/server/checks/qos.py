@@ -173,7 +173,7 @@ async def further_copies_refused(probe: ServerProbe) -> None:
 async def pubcomp_for_pubrel(probe: ServerProbe) -> None:
     """A PUBREL is answered by one PUBCOMP with its identifier, of several exchanges too."""
     topic, peer = probe.topic(), await probe.connect()
-    used = (1, 0x0100, 0xFFFF)
+    used = (0x0100, 1, 0xFFFF)[: probe.offers.get("receive_maximum", 3)]
     for packet_id in used:
         await answer_to(peer, Publish(topic, b"x", QOS[2], packet_id=packet_id))
     for packet_id in used:  # in the order of their PUBRECs, as a Client has to send them
