@@ -107,11 +107,13 @@ class ReferenceClient:
     async def _once(self, task: Task, tried: trio.Event) -> bool:
         """One connection to its end; whether it was lost, and another one makes sense."""
         packet = _connect_packet(task)
-        held = self._held(packet)
-        visit = _Visit(self._dial(), packet, held, self._say, tried)
-        self._visit = visit
         try:
+            visit = _Visit(self._dial, packet, self._held(packet), self._say, tried)
+            self._visit = visit
             lost = await visit.stay()
+        except LocalProtocolError as error:
+            self._say(Error(str(error), "connect"))
+            return False
         finally:
             tried.set()
         if visit.was_open:
@@ -150,11 +152,11 @@ def _connect_packet(task: Task) -> Connect:
 
 
 class _Visit:
-    """One connection to a Server."""
+    """One connection to a Server. For a CONNECT that may not be: :class:`LocalProtocolError`, and nobody is dialled."""
 
     def __init__(
         self,
-        stream: trio.abc.Stream,
+        dial: Callable[[], trio.abc.Stream],
         packet: Connect,
         session: Session | None,
         say: Callable[[Event], object],
@@ -168,15 +170,15 @@ class _Visit:
         self._say = say
         self._tried = tried
         self._link = Link.client(self.connection, host="localhost", target="/mqtt")
-        self._pump = Pump(stream, self._link)
         self._waiting: deque[Publish] = deque()
         self._is_lost = False
+        now = trio.current_time()
+        self._link.start(now)
+        self._link.send(packet, now)
+        self._pump = Pump(dial(), self._link)
 
     async def stay(self) -> bool:
         """Up to the end; whether the connection was lost."""
-        now = trio.current_time()
-        self._link.start(now)
-        self._link.send(self._packet, now)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._pump.write)
             while events := await self._pump.receive():

@@ -70,6 +70,11 @@ def test_what_is_forbidden_is_an_error_of_its_task() -> None:
     assert [event.task for event in told if isinstance(event, Error)] == ["publish", "publish", "subscribe"]
 
 
+def test_a_connect_that_may_not_be_is_an_error_of_its_task_and_no_end() -> None:
+    told = tell("connect version=4 password=alone", "connect version=4", "exit")
+    assert [type(event) for event in told] == [Error, Connected]
+
+
 def test_a_server_that_is_gone_is_an_error_of_connect() -> None:
     assert [event.task for event in tell("connect version=5", nobody=True) if isinstance(event, Error)] == ["connect"]
 
