@@ -41,9 +41,13 @@ class Accidents:
         try:
             await work()
         except Exception as error:  # noqa: BLE001 - whatever it is, the trial goes on
-            self.told.append("; ".join(_leaves(error)))
+            self.note(error)
             for stream in streams:
                 await trio.aclose_forcefully(stream)
+
+    def note(self, error: Exception) -> None:
+        """It was this."""
+        self.told.append("; ".join(_leaves(error)))
 
 
 def _leaves(error: BaseException) -> Iterator[str]:

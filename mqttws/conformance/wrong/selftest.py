@@ -55,8 +55,8 @@ class Trial:
 
     @property
     def is_caught(self) -> bool:
-        """Whether a check that is about it has failed."""
-        return bool(self.failed)
+        """Whether a check that is about it has failed, and not because it fell over something else."""
+        return bool(self.failed) and not self.accidents
 
 
 @dataclass(slots=True)
@@ -96,7 +96,8 @@ class Selftest:
     def proven(self, version: ProtocolVersion) -> set[str]:
         """Numbered statements with a check that a subject has failed which breaks just that statement."""
         known = {one["id"] for one in statements(version)}
-        return {one for trial in self.trials for number, one in trial.proven if number == version} & known
+        caught = [trial for trial in self.trials if trial.is_caught]
+        return {one for trial in caught for number, one in trial.proven if number == version} & known
 
     def _kinds(self) -> list[Kind]:
         found = {trial.kind for trial in self.trials}

@@ -68,8 +68,9 @@ class Door(trio.abc.Listener[trio.abc.Stream]):
 class _Task(Program):
     """A Client in this process where others are programs."""
 
-    def __init__(self, hear: Hear, run: Callable[[Callable[[Event], object], Any], Any]) -> None:
+    def __init__(self, hear: Hear, run: Callable[[Callable[[Event], object], Any], Any], accidents: Accidents) -> None:
         super().__init__((), hear=hear)
+        self._accidents = accidents
         self._told = hear
         self._run = run
         self._scope = trio.CancelScope()
@@ -87,6 +88,7 @@ class _Task(Program):
                 await self._run(lambda event: self._told(f"{event}\n".encode()), self._read)
             except Exception as error:  # noqa: BLE001 - whatever it is, it ends this Client and nothing else
                 self._crash = "".join(traceback.format_exception_only(error)).strip()
+                self._accidents.note(error)
         self.ended.set()
 
     @property
@@ -141,7 +143,7 @@ class _Clients(ClientSubject):
 
     def _make_program(self, url: str) -> ClientProgram:
         program = ClientProgram(("reference",), url, patience=_PATIENCE)
-        program.program = _Task(program._hear, lambda say, lines: self._client(url, say).run(lines))
+        program.program = _Task(program._hear, lambda say, lines: self._client(url, say).run(lines), self._accidents)
         return program
 
     def _client(self, url: str, say: Callable[[Event], object]) -> ReferenceClient:

@@ -9,9 +9,10 @@ import pytest
 
 from mqttws.codec import ConnAck
 from mqttws.conformance.check import Kind
+from mqttws.conformance.client.convention import Task
 from mqttws.conformance.verdict import Result, Verdict
 from mqttws.conformance.wrong.catalogue import catalogue
-from mqttws.conformance.wrong.entry import Wrong, wrong_server
+from mqttws.conformance.wrong.entry import Wrong, wrong_client, wrong_server
 from mqttws.conformance.wrong.selftest import Selftest, Trial, all_checks, run_selftest, try_reference, try_wrong
 from mqttws.conformance.wrong.wire_faults import editing
 from mqttws.vocabulary import ProtocolVersion
@@ -25,7 +26,8 @@ def slice_of_all() -> Selftest:
 
 def test_correct_subjects_fail_nothing(slice_of_all: Selftest) -> None:
     assert set(slice_of_all.references) == {
-        "server full", "server limited", "server accounts", "client reference", "codec core",
+        "server full", "server limited", "server qos 0 only", "server one at a time", "server accounts",
+        "client reference", "codec core",
     }  # fmt: skip
     assert slice_of_all.accused == []
 
@@ -43,9 +45,9 @@ def test_the_members_of_its_json_say_the_same(slice_of_all: Selftest) -> None:
     assert members["statements"]["5.0"] == sorted(slice_of_all.proven(ProtocolVersion.V5))
 
 
-def trial(name: str, *failed: str, others: tuple[str, ...] = ()) -> Trial:
+def trial(name: str, *failed: str, others: tuple[str, ...] = (), accidents: tuple[str, ...] = ()) -> Trial:
     proven = ((5, "MQTT-3.1.0-2"), (5, "RFC 6455, 5.1")) if failed else ()
-    return Trial(name, Kind.CODEC, "It is wrong.", ("some", "checks"), failed, others, proven, (), 0.1)
+    return Trial(name, Kind.CODEC, "It is wrong.", ("some", "checks"), failed, others, proven, accidents, 0.1)
 
 
 def test_a_subject_that_no_check_about_it_catches_survives() -> None:
@@ -53,6 +55,12 @@ def test_a_subject_that_no_check_about_it_catches_survives() -> None:
     assert [one.name for one in found.survivors] == ["two", "three"]
     assert [one.name for one in found.others] == ["three"]
     assert found.kill_rate == 0.5
+
+
+def test_who_fails_because_of_an_accident_is_not_caught() -> None:
+    found = Selftest(trials=[trial("one", "a", accidents=("Error: oh",))])
+    assert [one.name for one in found.survivors] == ["one"]
+    assert found.proven(ProtocolVersion.V5) == set()
 
 
 def test_nothing_tried_is_nothing_missed() -> None:
@@ -112,6 +120,17 @@ def test_what_a_wrong_subject_falls_over_is_told() -> None:
         "falls_over", "Its proxy makes what cannot be written.", v5="MQTT-3.2.2-8",
         wire={"from_subject": editing(ConnAck, reason_code=0x1FF)},
     )  # fmt: skip
-    found = try_wrong(wrong, quick=True)
+    found = try_wrong(wrong)
     assert found.accidents
     assert "Error" in found.accidents[0]
+    assert not found.is_caught
+
+
+def test_what_a_wrong_client_crashes_by_is_told() -> None:
+    def understand(task: Task) -> Task:
+        raise RuntimeError(f"no {task.name}")
+
+    wrong = wrong_client("crashes", "It crashes.", v5="MQTT-3.1.2-4", task=understand)
+    found = try_wrong(wrong, quick=True)
+    assert found.accidents == ("RuntimeError: no connect",)
+    assert not found.is_caught
