@@ -22,6 +22,7 @@ from mqttws.conformance.check import Check, Kind
 from mqttws.conformance.report import Report, harmless
 from mqttws.conformance.runner import Plan, ProbeFactory, Runner, failed_in, faults, select
 from mqttws.conformance.verdict import Result, Verdict
+from mqttws.vocabulary import ProtocolVersion
 
 __all__ = ["Progress", "add_run_options", "carry_out", "plan_of", "seed_of", "selected"]
 
@@ -68,7 +69,7 @@ def selected(args: Namespace, checks: Iterable[Check]) -> list[Check]:
     failed = None if args.failed is None else failed_in(read_report(args.failed).results)
     if failed is not None and not failed:
         raise UsageError(f"nothing in {args.failed} has failed or was left open, so there is nothing to run again")
-    of_kind = [check for check in checks if not args.protocol_version or check.version in args.protocol_version]
+    of_kind = list(select(checks, versions=args.protocol_version or ProtocolVersion))
     for pattern in args.only:
         if not any(select(of_kind, [pattern])):
             raise UsageError(f"no check fits --only {pattern!r}: see `mqttws conform list`")

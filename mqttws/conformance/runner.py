@@ -3,19 +3,33 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
-from typing import Any, Final, Protocol, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias, TypeVar
 
 import trio
 
 from mqttws.conformance.chapters import version_name
 from mqttws.conformance.check import Check
 from mqttws.conformance.verdict import Broken, NotApplicable, Outcome, Result, Verdict
+from mqttws.vocabulary import ProtocolVersion
 
-__all__ = ["Plan", "Probe", "ProbeFactory", "Progress", "Runner", "failed_in", "faults", "run_checks", "select"]
+__all__ = [
+    "ConnectedProbe",
+    "Plan",
+    "Probe",
+    "ProbeFactory",
+    "Progress",
+    "Runner",
+    "closed_within",
+    "failed_in",
+    "faults",
+    "probes",
+    "run_checks",
+    "select",
+]
 
 #: How the reason begins where a check has raised what no check may raise.
 _FAULT: Final = "the check itself is wrong: "
@@ -43,6 +57,15 @@ class Probe(Protocol):
         """What has passed so far."""
 
 
+class ConnectedProbe(Probe, Protocol):
+    """One that holds connections, or a program."""
+
+    async def close(self) -> None:
+        """Let go of them, after a farewell."""
+
+
+_Connected = TypeVar("_Connected", bound=ConnectedProbe)
+
 #: Makes the probe of one check, closed when the block is left. It may raise an :class:`Outcome` in its place.
 ProbeFactory: TypeAlias = Callable[[Check], AbstractAsyncContextManager[Any]]
 #: Told after each check: its result, how many are done, and how many there are.
@@ -67,16 +90,49 @@ class Plan:
     confirm: bool = True
 
 
+@asynccontextmanager
+async def closed_within(probe: _Connected, seconds: float) -> AsyncIterator[_Connected]:
+    """A probe that says its farewells when the block is left, however that is, within so many seconds."""
+    try:
+        yield probe
+    finally:
+        with trio.move_on_after(seconds, shield=True):
+            await probe.close()
+
+
+def probes(
+    make: Callable[[Check], ConnectedProbe], speaks: Callable[[ProtocolVersion], bool], *, farewell: float
+) -> ProbeFactory:
+    """For the runner: a probe for each check of a version that the subject ``speaks``, with seconds for farewells."""
+
+    @asynccontextmanager
+    async def probe_of(check: Check) -> AsyncIterator[ConnectedProbe]:
+        if not speaks(check.version):
+            who = check.kind.value.capitalize()
+            raise NotApplicable(f"the {who} does not speak MQTT {version_name(check.version)}")
+        async with closed_within(make(check), farewell) as probe:
+            yield probe
+
+    return probe_of
+
+
 def select(
-    checks: Iterable[Check], only: Sequence[str] = (), *, failed: Collection[str] | None = None
+    checks: Iterable[Check],
+    only: Sequence[str] = (),
+    *,
+    failed: Collection[str] | None = None,
+    versions: Iterable[ProtocolVersion] = ProtocolVersion,
 ) -> Iterator[Check]:
-    """The checks that any of the patterns fits; all, if there is none. ``failed`` are ids, of which it has to be one.
+    """The checks of some versions that any of the patterns fits; all, if there is none.
+
+    ``failed`` are ids, of which it has to be one.
 
     A pattern stands for an id (``server/5.0/second_*``), its name, a statement, a chapter, a version, or one of the
     latter behind a version (``5.0/MQTT-3.3.1-4``, ``3.1.1/3.8``).
     """
+    spoken = frozenset(versions)
     for check in checks:
-        if failed is not None and check.id not in failed:
+        if check.version not in spoken or (failed is not None and check.id not in failed):
             continue
         version = version_name(check.version)
         parts = (check.name, check.chapter, *check.statements)

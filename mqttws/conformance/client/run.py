@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from statistics import median
 from typing import Final
 
@@ -13,8 +12,8 @@ from mqttws.conformance.chapters import version_name
 from mqttws.conformance.check import Check, Kind, checks
 from mqttws.conformance.client.probe import ClientProbe
 from mqttws.conformance.client.subject import ClientSubject, open_subject
-from mqttws.conformance.runner import Plan, ProbeFactory, Progress, run_checks, select
-from mqttws.conformance.verdict import NotApplicable, Outcome, Result
+from mqttws.conformance.runner import Plan, ProbeFactory, Progress, closed_within, probes, run_checks, select
+from mqttws.conformance.verdict import Outcome, Result
 from mqttws.vocabulary import ProtocolVersion
 
 __all__ = ["PLAN", "ClientUnreachable", "client_checks", "discover", "probes_of", "run_client"]
@@ -35,25 +34,16 @@ class ClientUnreachable(Exception):
 
 def client_checks(only: Sequence[str] = (), versions: Iterable[ProtocolVersion] = ProtocolVersion) -> list[Check]:
     """The checks of Clients that the patterns fit."""
-    spoken = set(versions)
-    return [check for check in select(checks(Kind.CLIENT), only) if check.version in spoken]
+    return list(select(checks(Kind.CLIENT), only, versions=versions))
 
 
 def probes_of(subject: ClientSubject) -> ProbeFactory:
     """For the runner: a probe for each check, which sends the Client away."""
-
-    @asynccontextmanager
-    async def probe_of(check: Check) -> AsyncIterator[ClientProbe]:
-        if check.version not in subject.versions:
-            raise NotApplicable(f"the Client does not speak MQTT {version_name(check.version)}")
-        probe = ClientProbe(subject, check.version, check=check.id)
-        try:
-            yield probe
-        finally:
-            with trio.move_on_after(_FAREWELL, shield=True):
-                await probe.close()
-
-    return probe_of
+    return probes(
+        lambda check: ClientProbe(subject, check.version, check=check.id),
+        lambda version: version in subject.versions,
+        farewell=_FAREWELL,
+    )
 
 
 async def discover(subject: ClientSubject, versions: Collection[ProtocolVersion] = frozenset(ProtocolVersion)) -> None:
@@ -65,15 +55,12 @@ async def discover(subject: ClientSubject, versions: Collection[ProtocolVersion]
     slowest = 0.0
     subject.versions = set(versions)
     for version in sorted(versions, reverse=True):
-        probe = ClientProbe(subject, version, check=f"discovery/{version:d}")
         try:
-            slowest = max(slowest, await _measure(probe))
+            async with closed_within(ClientProbe(subject, version, check=f"discovery/{version:d}"), _FAREWELL) as probe:
+                slowest = max(slowest, await _measure(probe))
         except Outcome as outcome:
             trouble[f"MQTT {version_name(version)}: {outcome}"] = None
             subject.versions.discard(version)
-        finally:
-            with trio.move_on_after(_FAREWELL, shield=True):
-                await probe.close()
     if not subject.versions:
         raise ClientUnreachable("; ".join(trouble))
     subject.patience = min(max(_PATIENCE * slowest, _LEAST), _MOST)

@@ -15,14 +15,17 @@ import trio
 
 from mqttws.codec import ConnAck, PingReq, PingResp, Will
 from mqttws.conformance.chapters import version_name
+from mqttws.conformance.runner import closed_within
 from mqttws.conformance.server.probe import Connected, ServerProbe
 from mqttws.conformance.server.subject import ServerSubject
 from mqttws.conformance.verdict import Outcome
 from mqttws.conformance.watch import Watch
 from mqttws.vocabulary import QOS, ProtocolVersion
 
-__all__ = ["Unreachable", "discover"]
+__all__ = ["FAREWELL", "Unreachable", "discover"]
 
+#: Seconds for farewells when a check is over, or its time is.
+FAREWELL: Final = 5.0
 #: Seconds that the Server may take as long as nothing is known of it.
 _FIRST_PATIENCE: Final = 10.0
 #: Patience in seconds: this many of the slowest round trips, within these bounds.
@@ -57,15 +60,12 @@ async def discover(
     trouble: dict[str, list[str]] = {}
     slowest = 0.0
     for version in sorted(versions, reverse=True):  # 5.0 first: its CONNACK says what 3.1.1 leaves open
-        probe = ServerProbe(subject, version, check=f"discovery/{version:d}")
         try:
-            slowest = max(slowest, await _measure(probe))
-            subject.capabilities[version] = await _capabilities(probe, without)
+            async with closed_within(ServerProbe(subject, version, check=f"discovery/{version:d}"), FAREWELL) as probe:
+                slowest = max(slowest, await _measure(probe))
+                subject.capabilities[version] = await _capabilities(probe, without)
         except Outcome as outcome:
             trouble.setdefault(str(outcome), []).append(version_name(version))
-        finally:
-            with trio.move_on_after(5, shield=True):
-                await probe.close()
     # What came was perhaps meant for another version, from one who does not speak this one.
     subject.watch = Watch()
     if not subject.capabilities:

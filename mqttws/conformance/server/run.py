@@ -3,48 +3,32 @@
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator, Collection, Iterable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Collection, Iterable, Sequence
 
-import trio
-
-from mqttws.conformance.chapters import version_name
 from mqttws.conformance.check import Check, Kind, checks
-from mqttws.conformance.runner import Plan, ProbeFactory, Progress, run_checks, select
-from mqttws.conformance.server.discovery import discover
+from mqttws.conformance.runner import Plan, ProbeFactory, Progress, probes, run_checks, select
+from mqttws.conformance.server.discovery import FAREWELL, discover
 from mqttws.conformance.server.probe import ServerProbe
 from mqttws.conformance.server.subject import Account, ServerSubject
-from mqttws.conformance.verdict import NotApplicable, Result
+from mqttws.conformance.verdict import Result
 from mqttws.conformance.wire.target import Target
 from mqttws.vocabulary import ProtocolVersion
 
 __all__ = ["probes_of", "run_server", "server_checks"]
 
-#: Seconds for farewells when a check is over, or its time is.
-_FAREWELL = 5.0
-
 
 def server_checks(only: Sequence[str] = (), versions: Iterable[ProtocolVersion] = ProtocolVersion) -> list[Check]:
     """The checks of Servers that the patterns fit."""
-    spoken = set(versions)
-    return [check for check in select(checks(Kind.SERVER), only) if check.version in spoken]
+    return list(select(checks(Kind.SERVER), only, versions=versions))
 
 
 def probes_of(subject: ServerSubject) -> ProbeFactory:
     """For the runner: a probe for each check, which leaves no connection behind."""
-
-    @asynccontextmanager
-    async def probe_of(check: Check) -> AsyncIterator[ServerProbe]:
-        if check.version not in subject.capabilities:
-            raise NotApplicable(f"the Server does not speak MQTT {version_name(check.version)}")
-        probe = ServerProbe(subject, check.version, check=check.id)
-        try:
-            yield probe
-        finally:
-            with trio.move_on_after(_FAREWELL, shield=True):
-                await probe.close()
-
-    return probe_of
+    return probes(
+        lambda check: ServerProbe(subject, check.version, check=check.id),
+        lambda version: version in subject.capabilities,
+        farewell=FAREWELL,
+    )
 
 
 async def run_server(
