@@ -42,8 +42,9 @@ async def endpoint(roles: Iterable[str] | None = None, **settings: Any) -> Async
 @each_library
 @trio_test
 async def test_other_clients_pass_on_the_endpoint(library: str, version: int, scenario: Scenario) -> None:
-    async with endpoint() as (server, _):
+    async with endpoint() as (server, log):
         await scenario(library, version, server)
+    assert refusals(log) == []
 
 
 def refusals(log: list[str]) -> list[str]:

@@ -20,8 +20,8 @@ SECONDS = 30.0
 RECIPES = [block for block in BLOCKS if block.mark == "recipe"]
 
 
-async def follow(recipe: Block, url: str) -> None:
-    """Run a recipe as a program; it fails by itself unless its message made the round."""
+async def follow(recipe: Block, url: str) -> tuple[int, str]:
+    """Run a recipe as a program, which fails by itself unless its message made the round: exit code and output."""
     program = partial(
         trio.run_process,
         [sys.executable, "-W", "error", "-c", recipe.text],
@@ -32,7 +32,7 @@ async def follow(recipe: Block, url: str) -> None:
     )
     with trio.fail_after(SECONDS):
         result = await program()
-    assert result.returncode == 0, result.stdout.decode()
+    return result.returncode, result.stdout.decode()
 
 
 def test_there_are_recipes() -> None:
@@ -44,7 +44,8 @@ def test_there_are_recipes() -> None:
 @trio_test
 async def test_a_recipe_reaches_the_endpoint(recipe: Block) -> None:
     async with mqttws.open_endpoint() as endpoint:
-        await follow(recipe, endpoint.client_access_url("chat", roles=Roles.everything()))
+        code, output = await follow(recipe, endpoint.client_access_url("chat", roles=Roles.everything()))
+        assert code == 0, output
         assert endpoint.connections.accepted == 1
 
 
@@ -52,4 +53,5 @@ async def test_a_recipe_reaches_the_endpoint(recipe: Block) -> None:
 @trio_test
 async def test_a_recipe_reaches_mosquitto(recipe: Block, tmp_path: Path) -> None:
     async with mosquitto(tmp_path) as server:
-        await follow(recipe, server.url)
+        code, output = await follow(recipe, server.url)
+        assert code == 0, output
