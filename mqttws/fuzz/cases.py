@@ -67,7 +67,7 @@ def finding_of(case: Case, answer: Answer, kind: Wrong, subject: str, original: 
     expected = {True: "accepted", False: "refused", None: "accepted or refused"}[case.valid]
     said = f"{answer.taken.value} {answer.text}".rstrip()
     if kind == "wrong-fields":
-        said += "; ".join(differences(case.fields, answer.fields))
+        said = "; ".join((said, *differences(case.fields, answer.fields)))
     return Finding(
         kind=kind,
         data=case.data,
