@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from typing import Any, Final
 
 from mqttws.codec import ConnAck, Connect, Packet, PubAck, Publish, RawPacket, SubAck, Subscribe
 from mqttws.conformance.check import Kind, checker
@@ -22,6 +22,8 @@ from mqttws.conformance.wire.peer import Ended
 
 __all__ = ["ClientProbe", "client_check"]
 
+#: Seconds that a Session may last.
+_EXPIRY: Final = 600
 #: Registers a check of Clients; it takes a :class:`ClientProbe`.
 client_check = checker(Kind.CLIENT)
 
@@ -95,6 +97,37 @@ class ClientProbe(Leading):
             raise Failed(f"it does not take a good {what}: {problem}") from None
         if isinstance(found, Connected) and found.reason_code:
             raise Failed(f"it does not take a good CONNACK: it tells of 0x{found.reason_code:02X}")
+
+    # -- Sessions -----------------------------------------------------------------------------------------------------
+
+    async def connect_to_stay(self, client_id: str | None = None) -> Visit:
+        """Let the Client in with a Session that outlives the connection.
+
+        Raises :class:`NotApplicable` if it asks for none.
+        """
+        visit = await self.connect(client_id, clean_start=False, session_expiry=_EXPIRY)
+        connect = visit.connect
+        if not (connect.properties.get("session_expiry_interval") if self.is_v5 else not connect.clean_start):
+            raise NotApplicable("the Client has no Session that outlives its connection")
+        return visit
+
+    async def come_back(self, visit: Visit, *, session_present: bool = True, properties: Any = None) -> Visit:
+        """The connection is lost, and the Client comes back to its Session; ``properties`` are those of CONNACK.
+
+        Raises :class:`NotApplicable` if it asks for a new one, :class:`Inconclusive` if it does not take the answer,
+        for it need not go on without what it has expected.
+        """
+        await visit.drop()
+        await self.gone()
+        again = await self.open(visit.connect.client_id, clean_start=False, session_expiry=_EXPIRY)
+        if again.connect.clean_start:
+            raise NotApplicable("the Client asks for a new Session when it comes back")
+        said: Any = properties or {}
+        await again.send(ConnAck(session_present, properties=said))
+        if await self.tells():
+            await self.event(Connected)
+        again.topic = visit.topic
+        return again
 
     # -- what does not happen -----------------------------------------------------------------------------------------
 

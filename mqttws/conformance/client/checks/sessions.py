@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from mqttws.codec import PubComp, Publish, PubRec, PubRel
-from mqttws.conformance.client.convention import Message
+from mqttws.codec import PingReq, PubComp, Publish, PubRec, PubRel, Subscribe
 from mqttws.conformance.client.probe import ClientProbe, client_check
 from mqttws.conformance.client.visit import Visit
 from mqttws.conformance.verdict import Failed
@@ -18,11 +17,12 @@ _OLD: Final = b"from the old session"
 _NEW: Final = b"from the new session"
 #: The identifier of a message that was received and not released.
 _HALF: Final = 1_500
+#: What a Client may send when it has come back to its Session.
+_RESUMED: Final = (Publish, PubRel, Subscribe, PingReq)
 
 
-async def _interrupted(probe: ClientProbe, client_id: str, *, clean_start: bool) -> Visit:
-    """A Client whose connection was lost while a message at QoS 2 was half received, and one half sent."""
-    visit = await probe.connect(client_id, clean_start=clean_start, session_expiry=_EXPIRY)
+async def _interrupt(probe: ClientProbe, visit: Visit) -> None:
+    """A message at QoS 2 is half received, and one half sent."""
     await probe.subscribe(visit, "mqttws/kept")
     await visit.send(visit.message(_OLD, 2, packet_id=_HALF))
     await visit.expect(PubRec)
@@ -30,13 +30,6 @@ async def _interrupted(probe: ClientProbe, client_id: str, *, clean_start: bool)
     packet_id: Any = publish.packet_id
     await visit.send(PubRec(packet_id))
     await visit.expect(PubRel)
-    await visit.drop()
-    await probe.gone()
-    return visit
-
-
-async def _delivered(probe: ClientProbe, visit: Visit) -> list[bytes]:
-    return [message.payload for message in await probe.messages(visit)]
 
 
 @client_check(
@@ -45,15 +38,15 @@ async def _delivered(probe: ClientProbe, visit: Visit) -> list[bytes]:
 )
 async def forgets_its_session(probe: ClientProbe) -> None:
     """A Session outlives its connection: what was received and not released is not delivered twice."""
-    client_id = probe.name()
-    await _interrupted(probe, client_id, clean_start=False)
-    visit = await probe.connect(client_id, clean_start=False, session_expiry=_EXPIRY, session_present=True)
-    visit.topic = "mqttws/kept"
+    visit = await probe.connect_to_stay()
+    await _interrupt(probe, visit)
+    visit = await probe.come_back(visit)
     await visit.send(visit.message(_OLD, 2, packet_id=_HALF, dup=True))
-    await visit.expect(PubRec, aside=(Publish, PubRel))
+    await visit.expect(PubRec, aside=_RESUMED)
     await visit.send(PubRel(_HALF))
-    await visit.expect(PubComp, aside=(Publish, PubRel))
-    times = (await _delivered(probe, visit)).count(_OLD)
+    await visit.expect(PubComp, aside=_RESUMED)
+    await probe.fence(visit)  # what it sends again has come by now
+    times = [message.payload for message in await probe.messages(visit)].count(_OLD)
     if times != 1:
         raise Failed(f"a message at QoS 2 whose identifier the Session holds was delivered {times} times")
 
@@ -61,19 +54,19 @@ async def forgets_its_session(probe: ClientProbe) -> None:
 @client_check(v5="MQTT-3.1.2-4", v311="MQTT-3.1.2-6")
 async def keeps_its_session_in_a_clean_start(probe: ClientProbe) -> None:
     """A clean start begins a new Session: identifiers of the old one mean nothing, and nothing of it is resent."""
-    client_id = probe.name()
-    await _interrupted(probe, client_id, clean_start=True)
-    visit = await probe.connect(client_id, clean_start=True, session_expiry=_EXPIRY)
-    await _is_new(probe, visit)
+    visit = await probe.connect(session_expiry=_EXPIRY)
+    await _interrupt(probe, visit)
+    await visit.drop()
+    await probe.gone()
+    await _is_new(probe, await probe.connect(visit.connect.client_id, session_expiry=_EXPIRY))
 
 
 @client_check(v5="MQTT-3.2.2-5")
 async def keeps_a_session_that_was_lost(probe: ClientProbe) -> None:
     """A Client that is told Session Present 0 drops the Session that it has held."""
-    client_id = probe.name()
-    await _interrupted(probe, client_id, clean_start=False)
-    visit = await probe.connect(client_id, clean_start=False, session_expiry=_EXPIRY)
-    await _is_new(probe, visit)
+    visit = await probe.connect_to_stay()
+    await _interrupt(probe, visit)
+    await _is_new(probe, await probe.come_back(visit, session_present=False))
 
 
 async def _is_new(probe: ClientProbe, visit: Visit) -> None:
@@ -86,10 +79,6 @@ async def _is_new(probe: ClientProbe, visit: Visit) -> None:
     await visit.send(message)
     await visit.finish(message)
     if await probe.tells():
-        found = [_payload(one) for one in await probe.messages(visit)]
+        found = [message.payload for message in await probe.messages(visit)]
         if _NEW not in found:
             raise Failed("a new message is taken for a repetition of one from a Session that is over")
-
-
-def _payload(message: Message) -> bytes:
-    return message.payload
