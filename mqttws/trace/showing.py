@@ -57,7 +57,7 @@ class Moment:
 
 
 def moments(number: int, connection: TracedConnection, *, frames: bool = False) -> Iterator[Moment]:
-    """All of a connection, in order; with `frames` every WebSocket frame, else only those that hold no MQTT."""
+    """All of a connection, in order; with ``frames`` every WebSocket frame, else only those that hold no MQTT."""
     where = connection.url or connection.peer
     opened = f"opened, we are the {connection.role.value}" + (f" ({where})" if where else "")
     yield Moment(number, connection, connection.opened, what=opened)
