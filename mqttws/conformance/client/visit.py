@@ -21,7 +21,7 @@ from mqttws.codec import (
     Subscribe,
     Unsubscribe,
 )
-from mqttws.conformance.verdict import Failed
+from mqttws.conformance.verdict import Failed, Inconclusive
 from mqttws.conformance.wire.opening import Head
 from mqttws.conformance.wire.peer import Ended, Missing, Peer
 from mqttws.vocabulary import QOS
@@ -93,12 +93,15 @@ class Visit(Peer):
         return Publish(self.topic if topic is None else topic, payload, QOS[qos], properties=properties, **flags)
 
     async def deliver(self, publish: Publish) -> None:
-        """Send a message and finish its exchange. Raises :class:`Failed` unless the Client plays its part."""
+        """Send a message and finish its exchange. Raises as :meth:`finish` does."""
         await self.send(publish)
         await self.finish(publish)
 
     async def finish(self, publish: Publish) -> None:
-        """Finish the exchange of a message that was sent."""
+        """Finish the exchange of a message that was sent.
+
+        Raises :class:`Failed` unless the Client plays its part, :class:`Inconclusive` if PUBREC refuses the message.
+        """
         packet_id = publish.packet_id
         if packet_id is None:
             return
@@ -106,7 +109,10 @@ class Visit(Peer):
             ack = await self.expect(PubAck)
             _same("PUBACK", ack.packet_id, packet_id)
             return
-        _same("PUBREC", (await self.expect(PubRec)).packet_id, packet_id)
+        received = await self.expect(PubRec)
+        _same("PUBREC", received.packet_id, packet_id)
+        if received.reason_code >= 0x80:  # the end of the exchange
+            raise Inconclusive(f"it refuses a good message with 0x{received.reason_code:02X}, as it may")
         await self.send(PubRel(packet_id))
         _same("PUBCOMP", (await self.expect(PubComp)).packet_id, packet_id)
 

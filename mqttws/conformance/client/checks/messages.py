@@ -208,6 +208,7 @@ async def keeps_the_servers_topic_aliases(probe: ClientProbe) -> None:
     await visit.close()
     await probe.gone()
     visit = await probe.connect(name, topic_alias_maximum=5)
+    await probe.subscribe(visit, topic)  # so that it would be handed to the application
     await visit.send(visit.message(b"whose?", 0, topic="", topic_alias=1))
     goes_on = await probe.goes_on(visit, "behind a Topic Alias that stands for nothing")
     if not goes_on:
