@@ -6,21 +6,18 @@ A packet that breaks a rule is held against that rule, not against the check in 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from mqttws.codec import Packet
 from mqttws.conformance.traits import traits_of
-from mqttws.vocabulary import PacketType, ProtocolVersion
+from mqttws.trace import Recorder
+from mqttws.vocabulary import ProtocolVersion
 
 __all__ = ["UNNUMBERED", "Sighting", "Watch"]
 
 #: The rule of a fault that the standard names without giving it a number.
 UNNUMBERED: Final = "no number"
-
-#: Sightings of one rule that are kept; one is enough to judge by.
-_KEPT = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,37 +34,29 @@ class Watch:
     """What was seen of one subject, over all connections of a run."""
 
     def __init__(self) -> None:
-        #: How many good packets of a kind the subject has sent in a version.
-        self.packets: Counter[tuple[ProtocolVersion, PacketType]] = Counter()
         #: How often something was to be seen in a version (:mod:`mqttws.conformance.traits`).
         self.traits: Counter[tuple[ProtocolVersion, str]] = Counter()
-        #: How many frames it has sent.
-        self.frames = 0
-        self._sightings: dict[tuple[ProtocolVersion, str], list[Sighting]] = {}
+        self._sightings: dict[tuple[ProtocolVersion, str], Sighting] = {}
 
     def packet(self, version: ProtocolVersion, packet: Packet) -> None:
         """The subject has sent a packet that breaks no rule by itself."""
-        self.packets[version, packet.packet_type] += 1
         for trait in traits_of(packet):
             self.traits[version, trait] += 1
 
-    def fault(self, version: ProtocolVersion, rule: str, message: str, transcript: Sequence[str]) -> None:
-        """It has broken a rule."""
-        found = self._sightings.setdefault((version, rule), [])
-        if len(found) < _KEPT:
-            found.append(Sighting(version, rule, message, tuple(transcript)))
+    def fault(self, version: ProtocolVersion, rule: str, message: str, recorder: Recorder) -> None:
+        """It has broken a rule; what was recorded up to the first time is kept."""
+        if (version, rule) not in self._sightings:
+            self._sightings[version, rule] = Sighting(version, rule, message, tuple(recorder.lines))
 
     def frame(self, version: ProtocolVersion) -> None:
         """It has sent a frame, which may still be held against a rule."""
-        self.frames += 1
         self.traits[version, "frame"] += 1
 
     def broken(self, version: ProtocolVersion, rule: str) -> Sighting | None:
         """The first time that it has broken this rule."""
-        found = self._sightings.get((version, rule))
-        return found[0] if found else None
+        return self._sightings.get((version, rule))
 
     @property
     def sightings(self) -> list[Sighting]:
         """The first of each rule."""
-        return [found[0] for found in self._sightings.values()]
+        return list(self._sightings.values())

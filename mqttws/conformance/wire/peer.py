@@ -35,8 +35,10 @@ _P = TypeVar("_P", bound=Packet)
 _SLOW: Final = 4
 #: Seconds of that, unless its patience is longer.
 _LONGEST: Final = 15.0
-#: Packets of a subject that are kept; a check that waits for one among more than these floods itself.
+#: Packets and control frames of a subject that are kept, and bytes that are read; a check that waits for something
+#: among more than these floods itself.
 _MOST_PACKETS: Final = 100_000
+_MOST_BYTES: Final = 256 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,7 @@ class Peer:
         self._closed = False
         self._lost: RemoteProtocolError | None = None  # a fault behind which nothing can be read
         self._rest = rest
+        self._received = 0  # bytes
 
     @property
     def version(self) -> ProtocolVersion:
@@ -247,7 +250,7 @@ class Peer:
                 return self._ready.popleft()
             if self._lost:
                 raise Broken(f"what it sends can no longer be read: {self._lost}", self._lost.statement)
-            if self.ending is not None or len(self.arrived) > _MOST_PACKETS:
+            if self.ending is not None or self._has_sent_too_much:
                 return None
             if self._rest:
                 data, self._rest = self._rest, b""
@@ -257,6 +260,11 @@ class Peer:
                     return None
                 data = received
             await self._take(data)
+
+    @property
+    def _has_sent_too_much(self) -> bool:
+        kept = len(self.arrived) + len(self.broken) + len(self.control)
+        return kept > _MOST_PACKETS or self._received > _MOST_BYTES
 
     async def _read(self, deadline: float) -> bytes | None:
         with trio.move_on_at(deadline):
@@ -272,6 +280,7 @@ class Peer:
         return None
 
     async def _take(self, data: bytes) -> None:
+        self._received += len(data)
         for found in self._frames.receive(data):
             self._judge(found)
             if found.opcode == CLOSE:
@@ -309,7 +318,7 @@ class Peer:
             if self.judges:
                 for version in ProtocolVersion:  # nobody has said which one it is
                     message = "the first packet is not a CONNECT"
-                    self._watch.fault(version, "MQTT-3.1.0-1", message, self._recorder.lines)
+                    self._watch.fault(version, "MQTT-3.1.0-1", message, self._recorder)
             return
         if (fault := self._fault_of(packet)) is not None:
             self._report(fault)
@@ -325,7 +334,7 @@ class Peer:
     def _report(self, error: RemoteProtocolError) -> None:
         if self.judges:
             rule = error.statement or UNNUMBERED
-            self._watch.fault(self.version, rule, str(error), self._recorder.lines)
+            self._watch.fault(self.version, rule, str(error), self._recorder)
 
     def _judge(self, found: Frame) -> None:
         """Rules that a frame can break by itself."""
@@ -344,7 +353,7 @@ class Peer:
         if found.opcode >= CLOSE and (not found.fin or len(found.payload) > 125):
             faults.append(("RFC 6455, 5.5", "a control frame that is split or too long"))
         for rule, message in faults:
-            self._watch.fault(self.version, rule, message, self._recorder.lines)
+            self._watch.fault(self.version, rule, message, self._recorder)
 
     # -- the end ----------------------------------------------------------------------------------------------------
 

@@ -35,7 +35,7 @@ def test_a_server_that_has_everything_offers_everything() -> None:
         V311: CAPABILITIES - {"second_credentials"} - NEW,
     }
     assert subject.offers[V5]["topic_alias_maximum"] == 10
-    assert subject.watch.frames == 0
+    assert not subject.watch.traits
     assert subject.patience == 3.0
 
 

@@ -86,7 +86,7 @@ def test_packets_come_in_order_whatever_frames_they_are_in() -> None:
         assert await peer.expect(PingResp) == PingResp()
         assert peer.aside == [Publish("a", b"x")]
         assert [type(packet) for packet in peer.arrived] == [ConnAck, Publish, PingResp]
-        assert watch.frames == 3
+        assert watch.traits[V5, "frame"] == 3
         assert watch.sightings == []
 
     in_time(main)
@@ -274,6 +274,20 @@ def test_a_frame_that_breaks_a_rule_is_held_against_it(wire: bytes, rule: str) -
         await its.send_stream.aclose()
         await peer.end()
         assert [sighting.rule for sighting in watch.sightings] == [rule]
+
+    in_time(main)
+
+
+@pytest.mark.parametrize("wire", [frame(opcode=PONG, masked=False), sent(PingResp()), frame(b"\xf0\x00", masked=False)])
+def test_who_sends_without_end_is_read_no_further(wire: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> None:
+        for limit in ("_MOST_PACKETS", "_MOST_BYTES"):
+            with monkeypatch.context() as limits:
+                limits.setattr(f"mqttws.conformance.wire.peer.{limit}", 1_000)
+                peer, its, _ = a_peer()
+                await its.send_all(wire * 100_000)
+                assert await peer.end() is None
+                assert 1_000 < len(peer.arrived) + len(peer.broken) + len(peer.control) <= 65_536 / len(wire)
 
     in_time(main)
 
