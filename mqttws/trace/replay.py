@@ -29,7 +29,6 @@ _KEY: Final = re.compile(rb"^sec-websocket-key:[ \t]*(\S+)", re.IGNORECASE | re.
 _ACCEPT: Final = re.compile(rb"^(sec-websocket-accept:[ \t]*)(\S+)", re.IGNORECASE | re.MULTILINE)
 #: An answer that another one follows.
 _INTERIM: Final = re.compile(rb"HTTP/1\.[0-9] 1(?!01)")
-#: Hashed with the key (RFC 6455, 1.3).
 _MQTT: Final = frozenset((Kind.PACKET, Kind.PART, Kind.UNKNOWN))
 _LARGEST: Final = 268_435_460
 
