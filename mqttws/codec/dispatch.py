@@ -207,7 +207,7 @@ def read_header(buf: bytes, pos: int) -> tuple[int, int] | None:
     raise five_bytes(pos + 1, "remaining_length")
 
 
-def refuse_padding(buf: bytes, pos: int, body: int, version: int | None) -> None:
+def refuse_padding(buf: bytes, pos: int, body: int, version: int) -> None:
     """Refuse a Remaining Length of more bytes than it needs, if the packet at ``pos`` is one of 5.0.
 
     5.0 forbids that to the sender [MQTT-1.5.5-1]. 3.1.1 only shows the short forms in a table and forbids nothing;

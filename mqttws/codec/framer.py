@@ -183,7 +183,7 @@ class Framer:
                     self._wanted = size
                     continue
                 if body - start > 2:
-                    refuse_padding(buf, start, body, self._version)
+                    refuse_padding(buf, start, body, self._version or ProtocolVersion.V5)
                 packet: Packet = decoder(buf, body, stop, self._sender)
                 self._position = stop
                 self._wanted = 1

@@ -218,6 +218,15 @@ def test_without_a_connect_and_without_a_version_it_is_5_0(checks: Checks) -> No
     assert caught.value.statement == "MQTT-3.6.1-1"
 
 
+def test_nor_may_its_length_be_longer_than_needed() -> None:
+    framer = Framer()
+    framer.expect_connect = False
+    framer.receive_data(b"\xc0\x80\0")
+    with pytest.raises(MalformedPacket) as caught:
+        list(framer.packets())
+    assert (caught.value.statement, caught.value.field) == ("MQTT-1.5.5-1", "remaining_length")
+
+
 def test_the_owner_may_ask_for_a_connect_while_packets_are_taken() -> None:
     framer = Framer(5)
     framer.receive_data(encode(PingReq()) * 3)
