@@ -17,6 +17,8 @@ __all__ = ["BadTrace", "Chunk", "Happening", "TracedConnection", "Ways", "read_t
 
 #: No packet and no HTTP body is longer: when reading, nothing is given out in parts.
 _WHOLE: Final = 268_435_460
+#: Seconds from the beginning that a line may be away: some thousand years.
+_LATEST: Final = 1e11
 
 
 class BadTrace(ValueError):
@@ -106,6 +108,8 @@ class _Reader:
         if not self.started:
             raise BadTrace(f"a trace begins with its format, {FORMAT}")
         number, time = int(members["connection"]), float(members["time"])
+        if not abs(time) < _LATEST:  # nor is NaN
+            raise BadTrace(f"the time is {time:g}")
         if members.get("event") == "open":
             self._begin(number, time, members)
         elif number not in self._open:
@@ -113,14 +117,19 @@ class _Reader:
         elif "hex" in members:
             self._open[number].entries.append(_chunk(time, members))
         elif "event" in members:
-            self._open[number].entries.append(Happening(time, str(members["event"])))
+            self._open[number].entries.append(Happening(time, _words(members["event"])))
 
     def _begin(self, number: int, time: float, members: dict[str, Any]) -> None:
         connection = TracedConnection(number, Role(members["role"]), self._wall, time)
         for name in ("local", "peer", "url"):
-            setattr(connection, name, str(members.get(name, "")))
+            setattr(connection, name, _words(members.get(name, "")))
         self._open[number] = connection
         self.connections.append(connection)
+
+
+def _words(value: Any) -> str:
+    """Text that anybody may have written, without what moves a cursor."""
+    return "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in str(value))
 
 
 def _chunk(time: float, members: dict[str, Any]) -> Chunk:

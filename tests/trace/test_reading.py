@@ -62,11 +62,20 @@ def test_traces_may_be_joined_and_have_lines_of_unknown_kinds() -> None:
         (lines(HEADER, OPEN, CHUNK | {"direction": "up"}, CHUNK), "line 3: the direction is 'up', neither in nor out"),
         (lines(HEADER, OPEN, [1], CHUNK), "line 3: it is not a line"),
         (lines(HEADER, OPEN, {"connection": 1}, CHUNK), "line 3: it is not a line"),
+        (lines(HEADER, OPEN, CHUNK | {"time": 1e300}, CHUNK), "line 3: the time is 1e\\+300"),
+        (lines(HEADER, OPEN, CHUNK | {"time": float("nan")}, CHUNK), "line 3: the time is nan"),
     ],
 )
 def test_what_is_no_trace_is_refused_with_its_line(text: list[str], complaint: str) -> None:
     with pytest.raises(BadTrace, match=complaint):
         read_trace(text)
+
+
+def test_words_of_a_trace_move_no_cursor() -> None:
+    places = dict.fromkeys(("local", "peer", "url"), "a\x1b[2J\nb")
+    found = only(lines(HEADER, OPEN | places, {"connection": 1, "time": 1.0, "event": "\x07"}))
+    assert {found.local, found.peer, found.url} == {"a\N{REPLACEMENT CHARACTER}[2J\N{REPLACEMENT CHARACTER}b"}
+    assert found.entries == [Happening(1.0, "\N{REPLACEMENT CHARACTER}")]
 
 
 def test_a_last_line_that_a_crash_has_cut_off_is_left_out() -> None:
