@@ -65,6 +65,7 @@ class InProcess:
         try:
             with time_limit(self._limit):
                 found = self._decode(*arguments)
+                fields = dict(found) if isinstance(found, Mapping) else None  # one that is read only now may fail
         except Hang as hang:
             return Answer(Taken.HUNG, str(hang))
         except KeyboardInterrupt:
@@ -76,7 +77,7 @@ class InProcess:
             return Answer(Taken.REFUSED if meant else Taken.CRASHED, words)
         if found is NotImplemented:
             return Answer(Taken.UNSUPPORTED)
-        return Answer(Taken.ACCEPTED, fields=dict(found) if isinstance(found, Mapping) else None)
+        return Answer(Taken.ACCEPTED, fields=fields)
 
     def close(self) -> None:
         """Nothing is held."""

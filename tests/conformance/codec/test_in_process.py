@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections import UserDict
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -51,6 +53,14 @@ def test_what_says_no_and_what_says_that_a_program_is_wrong() -> None:
     assert ask(raising(SystemExit(3))).taken is Taken.CRASHED
     with pytest.raises(KeyboardInterrupt):
         ask(raising(KeyboardInterrupt()))
+
+
+def test_a_packet_that_is_read_only_when_somebody_looks_counts_as_what_it_turns_out_to_be() -> None:
+    class Lazy(UserDict[str, Any]):
+        def __iter__(self) -> Iterator[str]:
+            raise MalformedPacket("bad")
+
+    assert ask(lambda _: Lazy()) == Answer(Taken.REFUSED, "MalformedPacket: bad")
 
 
 def test_a_function_that_does_not_end() -> None:
