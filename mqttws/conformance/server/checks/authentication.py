@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from mqttws.codec import Auth, ConnAck, encode
+from mqttws.codec import Auth, ConnAck, Disconnect, encode
 from mqttws.conformance.server.hostile import ends_behind_each, shown
 from mqttws.conformance.server.probe import Connected, ServerProbe, server_check
 from mqttws.conformance.server.scram import METHODS, Scram
@@ -149,7 +149,7 @@ async def open_behind_a_failed_authentication(probe: ServerProbe) -> None:
     peer, method = await _prove(probe)
     await peer.send(_proof(method, _scram(probe, method).first, ReasonCode.RE_AUTHENTICATE))
     try:
-        await peer.expect(Auth)
+        await peer.expect(Auth, aside=(Disconnect,))
     except Ended:
         return  # it does not let Clients authenticate again, and ends the connection of who tries
     await peer.send(_proof(method, _NO_PROOF))
