@@ -23,13 +23,14 @@ from mqttws.codec import (
 )
 from mqttws.conformance.server.hostile import text
 from mqttws.conformance.server.probe import Connected, ServerProbe
-from mqttws.conformance.verdict import Failed, Inconclusive, NotStrict, Outcome
+from mqttws.conformance.verdict import Failed, Inconclusive, NotApplicable, NotStrict, Outcome
 from mqttws.conformance.wire.peer import Ended, Missing
 
 __all__ = [
     "absent",
     "answer_to",
     "come_back",
+    "connect_without_session",
     "is_granted",
     "is_taken",
     "lasting",
@@ -176,6 +177,14 @@ async def come_back(probe: ServerProbe, client_id: str, **properties: Any) -> Co
     peer = await resume(probe, client_id, **properties)
     if not peer.connack.session_present:
         raise Inconclusive("the Session was gone when the Client came back, so there was nothing to look at")
+    return peer
+
+
+async def connect_without_session(probe: ServerProbe, client_id: str) -> Connected:
+    """Connect with a Session that ends with its connection. Raises :class:`NotApplicable` if the Server prolongs it."""
+    peer = await probe.connect(client_id, session_expiry_interval=0)
+    if agreed := peer.connack.properties.get("session_expiry_interval"):
+        raise NotApplicable(f"it keeps a Session for {agreed} s, though none was asked for")
     return peer
 
 

@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import Any
 
 from mqttws.codec import ConnAck, Disconnect, PingReq, Will, encode
-from mqttws.conformance.server.deliveries import lasting, resume, subscriber
+from mqttws.conformance.server.deliveries import connect_without_session, lasting, resume, subscriber
 from mqttws.conformance.server.hostile import connect_bytes
 from mqttws.conformance.server.probe import Connected, ServerProbe, server_check
 from mqttws.conformance.verdict import Failed, NotApplicable, NotTested
@@ -44,7 +44,7 @@ async def unknown_code_in_disconnect(probe: ServerProbe) -> None:
 async def session_prolonged_by_disconnect(probe: ServerProbe) -> None:
     """A DISCONNECT cannot give a Session to a Client that wanted none."""
     async with lasting(probe) as client_id:
-        peer = await probe.connect(client_id, session_expiry_interval=0)
+        peer = await connect_without_session(probe, client_id)
         await peer.send(Disconnect(properties={"session_expiry_interval": 60}))
         await peer.end()
         await peer.close()

@@ -28,24 +28,6 @@ async def session_lost(probe: ServerProbe) -> None:
         await probe.fresh_message(again, topic, again, 0)
 
 
-@server_check(v5="MQTT-3.1.2-23", v311=("MQTT-3.1.2-5", "MQTT-3.1.2-4"), needs=("session_expiry", "qos1"))
-async def messages_not_kept_for_a_session(probe: ServerProbe) -> None:
-    """Messages of QoS 1 for a Client that is away are there when it comes back to its Session."""
-    topic = probe.topic()
-    publisher = await probe.connect()
-    async with lasting(probe) as client_id:
-        peer = await resume(probe, client_id)
-        await probe.subscribe(peer, topic, 1)
-        await leave(peer)
-        for number in range(3):
-            await probe.publish(publisher, topic, str(number).encode(), 1)
-        again = await resume(probe, client_id)
-        for number in range(3):
-            found = await probe.message(again, topic)
-            if found.payload != str(number).encode():
-                raise Failed(f"message {number} was owed, {bytes(found.payload)!r} came")
-
-
 @server_check(v5=("MQTT-3.1.2-6", "MQTT-3.2.2-3"), v311=("MQTT-3.1.2-4", "MQTT-3.2.2-3"))
 async def session_present_for_a_new_client(probe: ServerProbe) -> None:
     """A Client of which the Server holds nothing gets a new Session, and Session Present 0."""
@@ -78,18 +60,6 @@ async def session_not_thrown_away(probe: ServerProbe) -> None:
         await probe.fresh_message(again, other, again, 0)
         if any(getattr(one, "topic", "") == topic for one in (*again.aside, *await again.fence())):
             raise Failed("a subscription of the Session that was thrown away still counts")
-
-
-@server_check(v5="MQTT-3.2.2-3", v311="MQTT-3.1.2-6")
-async def session_kept_for_too_long(probe: ServerProbe) -> None:
-    """A Session that is to last as long as its connection is gone when the Client comes back."""
-    async with lasting(probe) as client_id:
-        peer = await probe.connect(client_id, clean_start=True, session_expiry_interval=0)
-        await probe.subscribe(peer, probe.topic(), 1)
-        await leave(peer)
-        again = await resume(probe, client_id)
-        if again.connack.session_present:
-            raise Failed("a Session that should have ended with its connection is still there")
 
 
 @server_check(v5="MQTT-3.2.2-3", needs="session_expiry")
