@@ -92,6 +92,11 @@ class ServerProbe:
         return dict(self.subject.offers.get(self.version, {}))
 
     @property
+    def limits(self) -> dict[str, Any]:
+        """What its 5.0 CONNACK says of itself; it holds in 3.1.1 too, which has no words for it."""
+        return dict(self.subject.offers.get(ProtocolVersion.V5, {}))
+
+    @property
     def transcript(self) -> tuple[str, ...]:
         """What has passed on all connections of this check, as lines of a trace without secrets."""
         return tuple(self._recorder.lines)

@@ -8,7 +8,6 @@ from mqttws.conformance.server.probe import Connected, ServerProbe, server_check
 from mqttws.conformance.verdict import Failed, Inconclusive, NotStrict
 from mqttws.conformance.wire.frames import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, close, frame
 from mqttws.conformance.wire.peer import Missing
-from mqttws.vocabulary import ProtocolVersion
 
 _PINGREQ = b"\xc0\0"
 
@@ -100,9 +99,8 @@ async def large_message(probe: ServerProbe) -> None:
     """Frames with lengths of each kind are taken: 7, 16 and 64 bits."""
     topic = probe.topic()
     watcher, peer = await subscriber(probe, topic, 0), await probe.connect()
-    offers = probe.subject.offers.get(ProtocolVersion.V5, {})
     for size in (10, 125, 126, 300, 65_530, 70_000):
-        if size > offers.get("maximum_packet_size", 100_000) - 256:
+        if size > probe.limits.get("maximum_packet_size", 100_000) - 256:
             break
         await probe.publish(peer, topic, bytes(size), 0)
         try:
