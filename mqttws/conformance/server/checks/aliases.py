@@ -28,7 +28,7 @@ async def alias_zero(probe: ServerProbe) -> None:
     await ends(peer, "behind Topic Alias 0", codes=(ReasonCode.TOPIC_ALIAS_INVALID,))
 
 
-@server_check(v5=("MQTT-3.3.2-9", "MQTT-4.13.1-1"))
+@server_check(v5=("MQTT-3.3.2-9", "MQTT-3.2.2-17", "MQTT-3.2.2-18", "MQTT-4.13.1-1"))
 async def alias_above_maximum(probe: ServerProbe) -> None:
     """A Topic Alias above the Server's maximum ends the connection; without a maximum, any."""
     most = probe.offers.get("topic_alias_maximum", 0)
