@@ -287,4 +287,6 @@ async def pubrel_flags(probe: ServerProbe) -> None:
 @server_check(v5="MQTT-4.13.1-1", v311="MQTT-4.8.0-1")
 async def acknowledgement_cut_off(probe: ServerProbe) -> None:
     """A PUBACK, PUBREL or PUBCOMP that is too short for its identifier ends the connection."""
-    await ends_behind_each(probe, shown(probe, "puback_one_byte", "pubrel_empty", "pubcomp_one_byte"))
+    await ends_behind_each(
+        probe, shown(probe, "puback_one_byte", "pubrel_empty", "pubrel_one_byte", "pubcomp_one_byte")
+    )
