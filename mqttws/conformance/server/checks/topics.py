@@ -95,7 +95,7 @@ async def topics_tidied(probe: ServerProbe) -> None:
     await _told_apart(
         probe, f"{topic}/a", f"{topic}/a/", f"{topic}/./a", f"{topic}/b/../a", f"{topic}/a ", f"{topic}/ a"
     )
-    await _told_apart(probe, f"{topic}/a b", f"{topic}/a%20b", f"{topic}/a+b".replace("+", "%2B"), f"{topic}/a  b")
+    await _told_apart(probe, f"{topic}/a b", f"{topic}/a%20b", f"{topic}/a%2Bb", f"{topic}/a  b")
 
 
 @server_check(v5=("MQTT-4.7.3-1", "MQTT-4.13.1-1"), v311=("MQTT-4.7.3-1", "MQTT-4.8.0-1"))
