@@ -59,6 +59,8 @@ class Leading:
         self._recorder = Recorder(last=_TRANSCRIPT)
         self._visits: list[Visit] = []
         self._streams: list[trio.abc.Stream] = []
+        #: Whether it has connected at all.
+        self.has_come = False
         self._lane: Lane | None = None
         self._counts: Counter[str] = Counter()  # how often it was told to connect, and was disconnected
         self._random = random.Random(f"{subject.seed}/{check}")  # noqa: S311 - no secret; it repeats with the seed
@@ -143,6 +145,7 @@ class Leading:
         if lane.driver.tells:
             lane.coming = max(self.patience, _COMING)
         stream = await self._coming(lane, limit)
+        self.has_come = True
         self._streams.append(stream)
         stream = tap(stream, self._recorder, Role.SERVER)
         head = await read_head(stream, self.patience)

@@ -53,14 +53,19 @@ async def discover(subject: ClientSubject, versions: Collection[ProtocolVersion]
     """
     trouble: dict[str, None] = {}
     slowest = 0.0
+    has_come = True
     subject.versions = set(versions)
     for version in sorted(versions, reverse=True):
+        probe = ClientProbe(subject, version, check=f"discovery/{version:d}")
         try:
-            async with closed_within(ClientProbe(subject, version, check=f"discovery/{version:d}"), _FAREWELL) as probe:
+            async with closed_within(probe, _FAREWELL):
+                if not has_come:  # though it had all the time to start
+                    (await probe.lane()).hurry()
                 slowest = max(slowest, await _measure(probe))
         except Outcome as outcome:
             trouble[f"MQTT {version_name(version)}: {outcome}"] = None
             subject.versions.discard(version)
+        has_come = probe.has_come
     if not subject.versions:
         raise ClientUnreachable("; ".join(trouble))
     subject.patience = min(max(_PATIENCE * slowest, _LEAST), _MOST)

@@ -101,6 +101,11 @@ class Lane:
             while True:
                 await trio.aclose_forcefully(await self.listener.accept())
 
+    def hurry(self) -> None:
+        """It has failed to connect before: a program has less time than to start for the first time."""
+        if self._make is not None:
+            self.coming = FIRST_PATIENCE
+
     async def give_up(self) -> None:
         """End the program: nobody knows what it is about."""
         if self._program is not None:

@@ -9,6 +9,7 @@ import trio
 from trio.testing import trio_test
 
 from mqttws.conformance.check import Kind, checks
+from mqttws.conformance.client import subject
 from mqttws.conformance.client.run import ClientUnreachable, client_checks, discover, probes_of, run_client
 from mqttws.conformance.client.subject import open_subject
 from mqttws.conformance.runner import Plan, run_checks
@@ -49,6 +50,14 @@ async def test_a_program_that_is_no_client_is_unreachable() -> None:
             await run_client([sys.executable, "-c", "raise SystemExit(1)"], only=["3.14"])
         with pytest.raises(OSError, match="No such file"):
             await run_client(["/nowhere/client", "{url}"], only=["3.14"])
+
+
+@trio_test
+async def test_a_program_that_never_connects_is_not_waited_for_as_long_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(subject, "STARTING", 3.0)
+    monkeypatch.setattr(subject, "FIRST_PATIENCE", 1.0)
+    with trio.fail_after(60), pytest.raises(ClientUnreachable, match=r"MQTT 5\.0: .* 3 s.*MQTT 3\.1\.1: .* 1 s"):
+        await run_client([sys.executable, "-c", "import sys; sys.stdin.read()", "{url}"], only=["3.14"])
 
 
 @trio_test
