@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 import threading
@@ -158,10 +159,14 @@ class Command:
     """``python -m mqttws …`` as a process; leaving the block ends it, if it has not ended by itself."""
 
     def __init__(self, *arguments: str, stdin: int = subprocess.DEVNULL, env: dict[str, str] | None = None) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "mqttws", *arguments],
-            stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env,
-        )  # fmt: skip
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
+        try:  # what a shell starts in the background ignores Ctrl-C, and so would its children
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "mqttws", *arguments],
+                stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env,
+            )  # fmt: skip
+        finally:
+            signal.signal(signal.SIGINT, before)
 
     def __enter__(self) -> Self:
         return self
